@@ -5,4 +5,193 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace llmrec::limits {}  // namespace llmrec::limits
+// wire: what a parser keeps of a stranger's octets.
+namespace llmrec::limits {
+// A head beyond this blinds the tap. Servers refuse heads from 8 KiB (nginx) to 32 KiB on.
+inline constexpr std::size_t kHttpHeadMax = 64 * 1024;
+// Wanted field values are ids, media types and dates; the rest of a longer one is dropped.
+inline constexpr std::size_t kHttpFieldValueMax = 4096;
+// No field we want has a name near this long; a longer name is unwanted.
+inline constexpr std::size_t kHttpFieldNameMax = 128;
+// Decoded octets of one message: the largest real answers are a few MiB. Beyond: undecoded.
+inline constexpr std::uint64_t kDecodedMax = 64ULL * 1024 * 1024;
+// Output per input octet, looked at from kDecodeRatioFrom on: 809 octets of br can make 1 GiB.
+inline constexpr std::uint64_t kDecodeRatioMax = 1000;
+inline constexpr std::uint64_t kDecodeRatioFrom = 1024 * 1024;
+// 8 MiB, what RFC 8878 §3.1.1.1.2 asks of every decoder; the format allows 3.75 TiB.
+inline constexpr int kZstdWindowLogMax = 23;
+// Real messages carry one coding; a chain multiplies memory.
+inline constexpr std::size_t kCodingsMax = 3;
+// The longest event name of a known provider has 46 characters.
+inline constexpr std::size_t kSseEventNameMax = 64;
+// Boost.JSON's parser recurses: 128 levels take about 40 KiB of stack.
+inline constexpr std::size_t kJsonDepthMax = 128;
+// Longer keys match no path.
+inline constexpr std::size_t kJsonKeyMax = 64;
+// A number is read from its first so many characters; 17 digits fill a double.
+inline constexpr std::size_t kJsonNumberMax = 64;
+// Keys and elements in one path; ours are at most 8 deep.
+inline constexpr std::size_t kJsonPathMax = 16;
+}  // namespace llmrec::limits
+
+// relay: heads and hellos.
+namespace llmrec::limits {
+// A CONNECT head is 100 octets, with a bearer token 4 KiB. Past it: 431.
+inline constexpr std::size_t kConnectHeadOctets = 16 * 1024;
+// Post-quantum key shares make hellos of 2 KiB, ECH some more. On the wire, record headers
+// included. Past it: malformed, the connection is not opened.
+inline constexpr std::size_t kClientHelloOctets = 64 * 1024;
+// Real clients offer at most three. More are read but not kept.
+inline constexpr std::size_t kHelloAlpnNames = 16;
+// The list is walked once per connection. Past it: an error at start.
+inline constexpr std::size_t kHostListEntries = 1024;
+}  // namespace llmrec::limits
+
+// tls: certificates and buffers.
+namespace llmrec::limits {
+// Leaf certificates kept, 1.5 KiB each. Past it: the one unused for longest is dropped and minted
+// again when asked for, 150 us.
+inline constexpr std::size_t kMintCachedLeaves = 1000;
+// Permitted names in the intermediate, which travels in every handshake. Past it: an error at start.
+inline constexpr std::size_t kCaPermittedNames = 512;
+// A file of the CA directory. Past it: refused.
+inline constexpr std::size_t kCaFileOctets = 1024 * 1024;
+// Debian's bundle of system roots is 220 KiB. Past it: refused.
+inline constexpr std::size_t kSystemBundleOctets = 16 * 1024 * 1024;
+// Private keys: a few P-256 keys of some hundred octets.
+inline constexpr std::size_t kSecureHeapOctets = 64 * 1024;
+// The loop's shared scratch for cipher and plain octets. A turn reads 64 KiB; past the mark: the
+// engine fails, its connection is closed.
+inline constexpr std::size_t kTlsBufferOctets = 1024 * 1024;
+}  // namespace llmrec::limits
+
+// record: what one record may hold. The tap cuts as it collects, the codec cuts again: a text at a
+// whole code point, a list at its end. Times and counts have no cap.
+namespace llmrec::limits {
+// Longest id seen of a provider: 64. Clients choose theirs; a longer one is not findable by its end.
+inline constexpr std::size_t kRecordIdTextMax = 256;
+// Vocabulary: provider, operation, dialect, region, event, alert and reason names.
+inline constexpr std::size_t kRecordNameMax = 64;
+// RFC 1035 §2.3.4: a host name has at most 253 characters.
+inline constexpr std::size_t kRecordHostMax = 255;
+// Bedrock ARNs used as a model name reach about 150.
+inline constexpr std::size_t kRecordModelMax = 256;
+inline constexpr std::size_t kRecordUserAgentMax = 256;
+// The contract of error_detail: a code, never a sentence.
+inline constexpr std::size_t kRecordErrorDetailMax = 120;
+// OpenAI allows 128 choices; one finish reason each.
+inline constexpr std::size_t kFinishReasonsMax = 128;
+// OpenAI allows 128 tools; an answer with more calls than that is counted, not listed.
+inline constexpr std::size_t kToolCallsMax = 128;
+// OpenAI allows 64 characters, Anthropic 128.
+inline constexpr std::size_t kToolNameMax = 128;
+// Buckets of the arrival picture: `show` draws them on one line of a terminal.
+inline constexpr std::size_t kTimelineBuckets = 64;
+inline constexpr std::size_t kFactsMax = 32;  // tags, and as many notes
+inline constexpr std::size_t kFactKeyMax = 64;
+inline constexpr std::size_t kFactValueMax = 256;
+// All of the above at their caps encode to less; an encoded record beyond it is refused as damaged.
+inline constexpr std::size_t kEncodedRecordMax = 128 * 1024;
+}  // namespace llmrec::limits
+
+// store: rows, transactions and the way to the disk. At a cap records are dropped, counted and
+// listed in the table `loss`.
+namespace llmrec::limits {
+// The file never grows beyond its map, so this is the disk budget where none is given.
+inline constexpr std::size_t kStoreMapBytes = 512ULL * 1024 * 1024;
+// Below this a batch alone could fill what is kept free.
+inline constexpr std::size_t kStoreMapBytesMin = 4 * 1024 * 1024;
+// LMDB's reader table: every reading command takes a slot for milliseconds.
+inline constexpr unsigned kStoreReadersMax = 256;
+// Deleting from a full map needs free pages and wedges without them: the oldest records go from
+// 70 % on, new ones are refused from 90 % on.
+inline constexpr std::size_t kStorePrunePercent = 70;
+inline constexpr std::size_t kStoreDropPercent = 90;
+// Records pruned beyond twice the inserted ones in one transaction: keeps commits short.
+inline constexpr std::size_t kStorePruneExtra = 64;
+// The largest encoded record and the store's own few octets.
+inline constexpr std::size_t kStoreBlobMax = kEncodedRecordMax + 1024;
+// Ids of one record that can be searched for: five kinds, and one per tool call.
+inline constexpr std::size_t kStoreIdsMax = 160;
+inline constexpr std::size_t kStoreIdKinds = 8;
+// Answers to one search by id: a client may send the same id with every request.
+inline constexpr std::size_t kStoreFindMax = 64;
+// A read transaction pins every page freed after its start: rows are copied a page at a time, far
+// below 250 ms, and shown with no transaction open.
+inline constexpr std::size_t kStorePageRows = 256;
+inline constexpr std::size_t kStorePageBytes = 1024 * 1024;
+// Rows closed in one transaction at the start; more need one more transaction.
+inline constexpr std::size_t kStoreSweepRows = 1024;
+// Episodes of loss that are remembered; the oldest are forgotten.
+inline constexpr std::size_t kStoreLossRows = 1024;
+// One episode: losses for one reason with no longer pause than this.
+inline constexpr std::int64_t kStoreLossPauseMs = 60'000;
+inline constexpr std::int64_t kStoreReaderCheckMs = 10'000;
+// The mailbox to the writer: about ten seconds of a slow disk at 800 records/s.
+inline constexpr std::size_t kMailboxEntries = 8192;
+inline constexpr std::size_t kMailboxBytes = 16ULL * 1024 * 1024;
+// One commit: the first of these. A sync costs milliseconds whatever it carries.
+inline constexpr std::int64_t kCommitWindowNs = 10'000'000;
+inline constexpr std::size_t kCommitRecords = 256;
+inline constexpr std::size_t kCommitBytes = 1024 * 1024;
+// A broken disk says the same thing a hundred times a second: one line per reason in this time.
+inline constexpr std::int64_t kStoreLogPauseNs = 60'000'000'000;
+}  // namespace llmrec::limits
+
+// dialect and tap: one exchange.
+namespace llmrec::limits {
+// Choices of one answer that are told apart; OpenAI allows 128.
+inline constexpr std::size_t kChoicesMax = 128;
+// Calls that one document may speak of; more share the last place and are counted.
+inline constexpr std::size_t kToolPiecesMax = 128;
+// Arguments that stand before the index of their call are held until it comes. More than this are
+// only right for a call that had none before, which is what real providers send.
+inline constexpr std::size_t kToolArgumentsHeldMax = 4096;
+// Results of earlier tool calls that one request refers to.
+inline constexpr std::size_t kToolResultIdsMax = 32;
+// Pipelined requests without an answer. Beyond this the tap goes blind; no client of a provider was
+// seen to pipeline at all.
+inline constexpr std::size_t kPipelineMax = 64;
+}  // namespace llmrec::limits
+
+// relay and net: what a connection may hold, and how long it may take to begin.
+namespace llmrec::limits {
+// A sink's queue: reading its source stops at the first mark and goes on at the second. Two TLS
+// records in flight need 32 KiB; more only hides a slow reader from the sender.
+inline constexpr std::size_t kQueueHighOctets = 64 * 1024;
+inline constexpr std::size_t kQueueLowOctets = 16 * 1024;
+// One read. A turn of the loop reads a socket once, so that no connection starves another.
+inline constexpr std::size_t kReadOctets = 64 * 1024;
+// Until the CONNECT head is whole, until the ClientHello is, until a TLS handshake is done: a
+// client that cannot do it in this time will not.
+inline constexpr std::int64_t kConnectHeadNs = 10'000'000'000;
+inline constexpr std::int64_t kHandshakeNs = 10'000'000'000;
+// A resolver that takes longer has lost the packet.
+inline constexpr std::int64_t kResolveNs = 5'000'000'000;
+// RFC 8305 section 5: the next address is tried while the first is still silent.
+inline constexpr std::int64_t kNextAddressNs = 250'000'000;
+inline constexpr std::size_t kAddressesMax = 8;  // of one name that are tried
+// After a refusal the client's octets are read and dropped, so that our answer is not lost to an
+// RST (RFC 9112 section 9.6).
+inline constexpr std::int64_t kLingerNs = 2'000'000'000;
+inline constexpr std::size_t kLingerOctets = 1024 * 1024;
+// An RST throws away what the kernel has not sent yet: it waits this long for the last
+// acknowledgement, looking this often.
+inline constexpr std::int64_t kResetWaitNs = 1'000'000'000;
+inline constexpr std::int64_t kResetPollNs = 2'000'000;
+// Connections waiting to be accepted; the kernel caps it at net.core.somaxconn.
+inline constexpr int kBacklog = 4096;
+inline constexpr int kAcceptsPerTurn = 64;
+// Descriptors kept for the store, logs and the resolver.
+inline constexpr std::size_t kReservedDescriptors = 64;
+inline constexpr std::size_t kDescriptorsPerSession = 2;
+// libuv runs (threads + 1) / 2 lookups at once: with its four, two dead names stall all others.
+inline constexpr int kResolverThreads = 32;
+// A running call is checkpointed when it is this old and got further, and otherwise this often while
+// it moves.
+inline constexpr std::int64_t kCheckpointSoonNs = 10'000'000;
+inline constexpr std::int64_t kCheckpointEveryNs = 2'000'000'000;
+// More KeyUpdates in one second than any honest peer sends in a day.
+inline constexpr std::uint64_t kKeyUpdatesPerSecond = 1000;
+inline constexpr int kLoopsMax = 64;
+}  // namespace llmrec::limits

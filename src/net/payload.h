@@ -1,0 +1,22 @@
+// A record on its way to the writer: encoded there, off the loops. The one place where records meet
+// the store's keys. Made on a loop, used on the writer's thread.
+#pragma once
+
+#include "record/record.h"
+#include "store/writer.h"
+
+namespace llmrec::net {
+
+class RecordPayload final : public store::Payload {
+ public:
+  RecordPayload(record::Record&& record, store::Kind kind);
+  store::Entry encode() override;
+
+ private:
+  record::Record record_;
+};
+
+// What the store keeps of a record, with all the names by which it can be found.
+store::Entry to_entry(const record::Record& record, store::Kind kind);
+
+}  // namespace llmrec::net

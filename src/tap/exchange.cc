@@ -1,0 +1,570 @@
+#include "tap/exchange.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "dialect/errors.h"
+#include "tap/fields.h"
+
+namespace llmrec::tap {
+namespace {
+
+using dialect::Delta;
+using record::Budget;
+using record::CloseHow;
+using record::ErrorType;
+using record::FinishClass;
+using record::Party;
+using record::RetrySafety;
+using record::Stage;
+using record::Status;
+using record::TapState;
+using record::Warning;
+
+void merge(record::Count& into, const record::Count& from) {
+  if (from) into = from;
+}
+
+void merge(record::Usage& into, const record::Usage& from) {
+  merge(into.input, from.input);
+  merge(into.output, from.output);
+  merge(into.total, from.total);
+  merge(into.cached_input, from.cached_input);
+  merge(into.cache_write, from.cache_write);
+  merge(into.reasoning, from.reasoning);
+}
+
+std::string words(const dialect::ErrorEvent& error) {
+  std::string out = error.type;
+  if (!error.code.empty() && error.code != error.type) {
+    if (!out.empty()) out += '/';
+    out += error.code;
+  }
+  return clean(out, limits::kRecordErrorDetailMax);
+}
+
+void check_budget(record::Record& r, Budget budget, const record::Nanos& limit,
+                  const record::Nanos& spent) {
+  if (limit && spent && *spent > *limit) r.timeouts_exceeded.insert(budget);
+}
+
+}  // namespace
+
+// A connection that could not be made is worth another try; one that was refused for what it is
+// is not.
+bool setup_retryable(ErrorType error) {
+  switch (error) {
+    case ErrorType::dns_failed:
+    case ErrorType::connect_refused:
+    case ErrorType::connect_timeout:
+    case ErrorType::connect_failed:
+    case ErrorType::tls_handshake_failed:
+    case ErrorType::upstream_proxy_failed:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Exchange::Exchange(RecordId id, const ConnFacts& conn, bool first_on_connection, Instant now)
+    : conn_(&conn), provider_(&dialect::provider_by_host(conn.host)), started_(now), now_(now) {
+  r_.request_id = id;
+  r_.started_at_us = conn.wall.unix_us_at(now);
+  r_.mode = conn.mode;
+  r_.host = conn.host.substr(0, limits::kRecordHostMax);
+  r_.provider = provider_->name.empty() ? r_.host : std::string(provider_->name);
+  r_.region = dialect::region_by_host(conn.host);
+  r_.tags = conn.tags;
+  r_.budgets = conn.budgets;
+  if (first_on_connection) {
+    r_.time_to_connect_ns = conn.time_to_connect_ns;
+    r_.time_to_tls_ns = conn.time_to_tls_ns;
+  }
+  e_.request_begun = true;
+}
+
+// --- the request ------------------------------------------------------------------------------------
+
+bool Exchange::wants_request_field(Bytes name) {
+  if (is_credential_field(name)) {
+    r_.api_key_present = true;
+    return false;
+  }
+  return is_request_field(name);
+}
+
+void Exchange::request_field(Bytes name, Bytes value) {
+  if (name == "content-type") {
+    content_type_ = value;
+  } else if (name == "content-encoding") {
+    content_encoding_ = value;
+  } else if (name == "user-agent") {
+    r_.user_agent = clean(value, limits::kRecordUserAgentMax);
+  } else if (name == "x-request-id" ||
+             (name == "x-client-request-id" && r_.client_request_id.empty())) {
+    r_.client_request_id = clean(value, limits::kRecordIdTextMax);
+  } else if (name == "traceparent") {
+    if (const auto parent = parse_traceparent(value)) {
+      r_.trace_id = parent->trace_id;
+      r_.span_id = parent->span_id;
+    }
+  } else if (name == "x-stainless-timeout" ||
+             (name == "x-stainless-read-timeout" && !r_.client_timeout_ns)) {
+    if (const auto ns = parse_decimal(value, kNsPerSecond); ns && *ns > 0) {
+      r_.client_timeout_ns = ns;
+    }
+  } else if (name == "x-stainless-retry-count") {
+    if (const auto n = parse_int(value); n && *n >= 0 && *n < 1000) r_.attempt = *n + 1;
+  } else if (name == "amz-sdk-request" && value.starts_with("attempt=")) {
+    value.remove_prefix(8);
+    if (const auto n = parse_int(value.substr(0, value.find(';'))); n && *n > 0 && *n < 1000) {
+      r_.attempt = *n;
+    }
+  }
+}
+
+void Exchange::choose_dialect(const wire::Http1Head& head) {
+  const auto query = head.target.find('?');
+  Bytes path = head.target.substr(0, query);
+  if (const auto scheme = path.find("://"); scheme != Bytes::npos) {  // absolute form
+    const auto slash = path.find('/', scheme + 3);
+    path = slash == Bytes::npos ? Bytes("/") : path.substr(slash);
+  }
+  const dialect::Target target{
+      .method = head.method,
+      .host = conn_->host,
+      .path = path,
+      .query = query == Bytes::npos ? Bytes() : head.target.substr(query + 1),
+      .content_type = content_type_};
+  if (!conn_->dialect.empty()) dialect_ = dialect::make_by_name(conn_->dialect, target);
+  if (!dialect_) dialect_ = dialect::choose(target);
+  r_.dialect = dialect_->name();
+  r_.operation = dialect_->operation();
+}
+
+void Exchange::request_head(const wire::Http1Head& head) {
+  if (!r_.api_key_present) r_.api_key_present = false;
+  head_request_ = head.method == "HEAD";
+  choose_dialect(head);
+  body_.begin(*dialect_, content_encoding_);
+  content_type_.clear();
+  content_encoding_.clear();
+}
+
+void Exchange::request_body(Bytes octets) { body_.feed(octets); }
+
+void Exchange::request_complete(Instant now) {
+  e_.request_complete = true;
+  r_.time_to_request_sent_ns = since_start(now);
+  body_.finish();
+  settle_asked();
+  if (!body_.lost().empty()) blind(TapState::partial, body_.lost());
+}
+
+void Exchange::settle_asked() {
+  const dialect::Asked& asked = body_.asked();
+  r_.model = clean(asked.model, limits::kRecordModelMax);
+  r_.message_count = asked.message_count;
+  r_.tool_count = asked.tool_count;
+  r_.max_output_tokens = asked.max_output_tokens;
+  if (!e_.request_complete || !body_.lost().empty()) {
+    // What was not read to its end may still have said something else.
+    if (asked.stream.value_or(false)) r_.stream = true;
+    if (asked.usage_requested.value_or(false)) r_.usage_requested = true;
+  } else {
+    r_.stream = asked.stream;
+    r_.usage_requested = asked.usage_requested;
+  }
+  if (!dialect_) return;
+  r_.operation = dialect_->operation();
+  if (r_.stream.value_or(false)) r_.operation += ".stream";
+}
+
+// What is owed is known once the request is; a tap that lost the content claims nothing is.
+void Exchange::settle_owes() {
+  if (!e_.response_head && r_.stream) e_.stream = *r_.stream;
+  const dialect::Owes owes = dialect_ && !content_lost_
+                                 ? dialect_->owes(*provider_, body_.asked())
+                                 : dialect::Owes{.finish = false};
+  e_.owes_finish = owes.finish;
+  e_.owes_done = owes.done;
+  e_.owes_usage = owes.usage;
+}
+
+void Exchange::request_malformed(Bytes why) {
+  e_.request_malformed = true;
+  r_.error_detail = clean(why, limits::kRecordErrorDetailMax);
+  blind(TapState::blind, "request_parse_error");
+}
+
+// --- the answer -------------------------------------------------------------------------------------
+
+bool Exchange::wants_response_field(Bytes name) { return is_response_field(name); }
+
+void Exchange::response_field(Bytes name, Bytes value, Instant now) {
+  if (name == "content-type") {
+    content_type_ = value;
+  } else if (name == "content-encoding") {
+    content_encoding_ = value;
+  } else if (name == "retry-after-ms") {
+    if (const auto ns = parse_decimal(value, kNsPerMs)) {
+      r_.retry_after_ns = ns;
+      retry_after_exact_ = true;
+    }
+  } else if (name == "retry-after") {
+    const std::int64_t unix_now = conn_->wall.unix_us_at(now) / 1'000'000;
+    if (const auto ns = parse_retry_after(value, unix_now); ns && !retry_after_exact_) {
+      r_.retry_after_ns = ns;
+    }
+  } else if (name == "x-should-retry") {
+    if (value == "true" || value == "false") should_retry_ = value == "true";
+  } else if (name == "x-ms-region" || name == "x-groq-region") {
+    if (r_.region.empty()) r_.region = clean(value, limits::kRecordNameMax);
+  } else if (name == "x-amzn-errortype") {
+    error_.type = clean(value.substr(0, value.find(':')), limits::kRecordNameMax);
+  } else if (const int rank = provider_id_rank(name); rank > provider_id_rank_ && !value.empty()) {
+    provider_id_rank_ = rank;
+    r_.provider_request_id = clean(value, limits::kRecordIdTextMax);
+  }
+}
+
+void Exchange::response_head(const wire::Http1Head& head, Instant now) {
+  now_ = now;
+  last_octet_ = now;
+  e_.response_head = true;
+  e_.status = head.status;
+  r_.http_status = head.status;
+  r_.time_to_headers_ns = since_start(now);
+  if (!dialect_) return;  // the request's head was never understood
+  AnswerEvents& events = *this;
+  answer_ = std::make_unique<AnswerReader>(*dialect_, events);
+  answer_->begin(head.status, content_type_, content_encoding_);
+  e_.stream = answer_->stream();
+  content_type_ = {};
+  content_encoding_ = {};
+}
+
+void Exchange::response_body(Bytes octets, Instant now) {
+  now_ = now;
+  last_octet_ = now;
+  if (!e_.body_begun) {
+    e_.body_begun = true;
+    first_body_ = now;
+    r_.time_to_first_byte_ns = since_start(now);
+    timeline_.begin(now);
+  }
+  if (!answer_) return;
+  answer_->feed(octets);
+  e_.stream = answer_->stream();
+}
+
+void Exchange::response_complete(Instant now, bool by_close) {
+  now_ = now;
+  last_octet_ = now;
+  until_close_ = by_close;
+  e_.body_complete = true;
+  if (answer_) answer_->finish();
+}
+
+void Exchange::response_malformed(Bytes why) {
+  if (answer_) answer_->finish();
+  e_.response_malformed = true;
+  r_.error_detail = clean(why, limits::kRecordErrorDetailMax);
+  content_lost_ = true;
+  blind(TapState::blind, "parse_error");
+}
+
+void Exchange::upgraded() {
+  r_.operation = "websocket";
+  content_lost_ = true;
+  blind(TapState::partial, "websocket");
+}
+
+void Exchange::on_document(const Delta& delta, Bytes event, bool tail) {
+  if (tail) r_.warnings.insert(Warning::unterminated_tail);
+  if (answer_->stream()) {
+    e_.stream = true;
+    count_chunk(event);
+    if (delta.content()) ++r_.content_chunks;
+  }
+  apply(delta);
+}
+
+void Exchange::on_bad_document(Bytes event) {
+  e_.bad_document = true;
+  count_chunk(event);
+}
+
+void Exchange::on_uncounted_event(Bytes event) { count_chunk(event); }
+
+void Exchange::on_sentinel(bool tail) {
+  if (tail) r_.warnings.insert(Warning::unterminated_tail);
+  r_.last_event = "[DONE]";
+  if (dialect_->done_sentinel()) e_.done = true;
+}
+
+void Exchange::on_ping() { timeline_.ping(); }
+
+void Exchange::on_content_lost(std::string_view reason) {
+  content_lost_ = true;
+  blind(TapState::partial, reason);
+}
+
+void Exchange::count_chunk(Bytes event) {
+  ++r_.chunks_received;
+  r_.last_chunk_ns = since_start(now_);
+  const Bytes name = event.empty() ? Bytes("message") : event;
+  if (Bytes(r_.last_event) != name) r_.last_event = clean(name, limits::kRecordNameMax);
+  timeline_.chunk(now_, r_.chunks_received);
+}
+
+void Exchange::note_choice(std::uint32_t choice) {
+  if (choice >= limits::kChoicesMax) return;
+  if (choices_.size() <= choice) choices_.resize(choice + 1);
+  choices_[choice].seen = true;
+}
+
+void Exchange::apply(const Delta& delta) {
+  if (delta.content() && e_.stream && !e_.token) {
+    e_.token = true;
+    r_.time_to_first_token_ns = since_start(now_);
+  }
+  r_.output_chars_received = saturating_add(r_.output_chars_received, delta.text_chars);
+  r_.reasoning_chars_received = saturating_add(r_.reasoning_chars_received, delta.reasoning_chars);
+  r_.refusal_chars_received = saturating_add(r_.refusal_chars_received, delta.refusal_chars);
+  if (r_.response_id.empty()) r_.response_id = clean(delta.response_id, limits::kRecordIdTextMax);
+  if (r_.response_model.empty()) r_.response_model = clean(delta.model, limits::kRecordModelMax);
+  e_.tool_started = e_.tool_started || !dialect_->tools().calls().empty();
+  for (const std::uint32_t choice : delta.choices) note_choice(choice);
+  if (!delta.finishes.empty() || delta.finish_signal) apply_finishes(delta);
+  apply_usage(delta);
+  if (delta.done) e_.done = true;
+  if (delta.error) apply_error(*delta.error);
+  e_.tool_open = dialect_->tools().any_open();
+}
+
+void Exchange::apply_finishes(const Delta& delta) {
+  for (const dialect::Finish& finish : delta.finishes) {
+    if (finish.choice >= limits::kChoicesMax) continue;
+    note_choice(finish.choice);
+    choices_[finish.choice].finish = clean(finish.reason, limits::kRecordNameMax);
+  }
+  bool all = true;
+  bool calls_whole = true;
+  e_.finish_bad = false;
+  for (const Choice& choice : choices_) {
+    if (!choice.seen) continue;
+    all = all && !choice.finish.empty();
+    const FinishClass cls = dialect::finish_class(choice.finish);
+    e_.finish_bad = e_.finish_bad || cls == FinishClass::error || cls == FinishClass::abort;
+    calls_whole = calls_whole && (cls == FinishClass::stop || cls == FinishClass::tool);
+  }
+  e_.finish = all;
+  if (all && calls_whole) dialect_->end_tool_calls();
+}
+
+void Exchange::apply_usage(const Delta& delta) {
+  merge(r_.usage_reported, delta.usage);
+  e_.usage = e_.usage || delta.usage_final;
+}
+
+void Exchange::apply_error(const dialect::ErrorEvent& error) {
+  if (error_.type.empty()) error_.type = clean(error.type, limits::kRecordNameMax);
+  if (error_.code.empty()) error_.code = clean(error.code, limits::kRecordNameMax);
+  if (error_.status == 0) error_.status = error.status;
+  if (e_.status < 400) e_.error_event = true;
+}
+
+// --- ends and verdicts ------------------------------------------------------------------------------
+
+void Exchange::end(End end, Party by, Instant now) {
+  now_ = now;
+  if (e_.end != End::none) return;  // the first decides
+  e_.end = end;
+  closed_by_ = by;
+  if (by == Party::client) e_.client_at_own_timeout = client_at_own_timeout(now);
+  if (answer_ && !e_.body_complete) answer_->finish();
+}
+
+// Within its own time-out and a little more, never before it.
+bool Exchange::client_at_own_timeout(Instant now) const {
+  if (!r_.client_timeout_ns) return false;
+  const std::int64_t limit = *r_.client_timeout_ns;
+  const std::int64_t after = now - started_;
+  return after >= limit && after <= limit + limit / 10 + kNsPerSecond;
+}
+
+void Exchange::blind(TapState state, std::string_view reason) {
+  if (static_cast<int>(state) <= static_cast<int>(r_.tap)) return;
+  r_.tap = state;
+  r_.tap_reason = reason.substr(0, limits::kRecordNameMax);
+}
+
+void Exchange::fill_tools(record::Record& r) const {
+  r.tool_calls.clear();
+  r.cut_tool_call.reset();
+  if (!dialect_) return;
+  for (const dialect::ToolCallState& call : dialect_->tools().calls()) {
+    const bool whole = call.arguments_whole();
+    if (!whole) r.cut_tool_call = static_cast<std::uint32_t>(r.tool_calls.size());
+    r.tool_calls.push_back({.index = call.index,
+                            .id = clean(call.id, limits::kRecordIdTextMax),
+                            .name = clean(call.name, limits::kToolNameMax),
+                            .arguments_bytes = call.arguments_bytes,
+                            .arguments_completed = whole});
+  }
+  r.tool_calls_not_kept = dialect_->tools().not_kept();
+}
+
+void Exchange::fill_common(record::Record& r, Instant now) const {
+  fill_tools(r);
+  timeline_.fill(r);
+  r.progress = progress(e_);
+  r.done_event_received = e_.done;
+  r.usage_available = e_.usage;
+  r.error_event_received = e_.error_event;
+  r.finish_reasons.clear();
+  for (const Choice& choice : choices_) {
+    if (!choice.finish.empty()) r.finish_reasons.push_back(choice.finish);
+  }
+  if (!r.finish_reasons.empty()) r.finish_class = dialect::finish_class(r.finish_reasons.front());
+  if (dialect_) {
+    r.usage = dialect_->comparable(*provider_, r.usage_reported);
+    if (e_.usage) r.expected_output_tokens = r.usage.output;
+  }
+  r.duration_ns = since_start(now);
+  if (e_.body_begun) r.stream_duration_ns = now - first_body_;
+  if (e_.response_head) r.body_complete = e_.body_complete;
+}
+
+record::Record Exchange::snapshot(Instant now) {
+  if (dialect_ && !e_.request_complete) settle_asked();
+  settle_owes();
+  snapshot_progress_ = progress(e_);
+  record::Record r = r_;
+  fill_common(r, now);
+  return r;
+}
+
+void Exchange::fill_verdict(record::Record& r) {
+  const Verdict v = judge(e_);
+  r.status = v.status;
+  r.failure_stage = v.stage;
+  r.error_type = v.error;
+  r.fault = v.fault;
+  r.fault_evidence = v.fault_evidence;
+  r.terminal_missing = v.status == Status::ok || v.rule <= 2 || content_lost_
+                           ? record::Set<record::Terminal>()
+                           : terminal_missing(e_);
+  const bool rejected = v.rule == 2;
+  if (rejected || e_.error_event) {
+    const dialect::ErrorClass cls = classify();
+    r.error_category = cls.category;
+    r.error_detail = words(error_);
+    r.retryable = rejected && should_retry_ ? *should_retry_ : cls.retryable;
+  } else if (v.status == Status::failed) {
+    if (v.rule == 1) r.retryable = setup_retryable(v.error);
+    if (v.rule == 6) r.retryable = false;  // the answer itself is there
+    if (v.rule >= 7 && v.rule <= 9) r.retryable = true;
+    if (v.rule == 3) r.retryable = true;
+  }
+  const bool output = r.output_chars_received != 0 || r.reasoning_chars_received != 0 ||
+                      r.refusal_chars_received != 0 || !r.tool_calls.empty();
+  if (v.status == Status::ok || e_.finish) {
+    r.truncated = r.finish_class == FinishClass::length || r.finish_class == FinishClass::filter ||
+                  e_.finish_bad;
+  } else if (output) {
+    r.truncated = true;
+  }
+}
+
+void Exchange::fill_warnings(record::Record& r) const {
+  const bool reads = dialect_ && dialect_->knows_content() && !content_lost_;
+  const bool said = r.output_chars_received != 0 || r.reasoning_chars_received != 0 ||
+                    r.refusal_chars_received != 0 || !r.tool_calls.empty();
+  if (reads && r.status == Status::ok && e_.finish && !said) {
+    r.warnings.insert(Warning::empty_output);
+  }
+  if (e_.usage && r.usage_reported.input.value_or(1) == 0 &&
+      r.usage_reported.output.value_or(1) == 0) {
+    r.warnings.insert(Warning::usage_all_zero);
+  }
+  if (reads && e_.stream && e_.finish && !e_.done && dialect_->done_sentinel() &&
+      provider_->sends_done == dialect::Known::unknown) {
+    r.warnings.insert(Warning::done_event_absent);
+  }
+  if (r.cut_tool_call && e_.finish &&
+      (r.finish_class == FinishClass::tool || r.finish_class == FinishClass::stop)) {
+    r.warnings.insert(Warning::finish_contradicts_tool_call);
+  }
+}
+
+dialect::ErrorClass Exchange::classify() const {
+  return dialect::classify_error(*provider_,
+                                 {e_.status, error_.status, error_.type, error_.code});
+}
+
+record::Record Exchange::finish(const Delivery& delivery, Instant now) {
+  settle_asked();
+  const bool over = e_.body_complete && e_.end == End::none;
+  const Instant end = over ? last_octet_ : now;
+  if (e_.body_begun && e_.stream) timeline_.end(end, r_.chunks_received);
+  settle_owes();
+  if (e_.error_event || e_.status >= 400) {
+    e_.rejection = classify().category;
+    e_.quota = e_.rejection == ErrorType::quota_exceeded;
+  }
+  record::Record r = r_;
+  fill_common(r, end);
+  fill_verdict(r);
+  fill_warnings(r);
+
+  fill_end(r, delivery);
+  r.retry_safety = retry_safety(r);
+
+  check_budget(r, Budget::connect, r.budgets.connect_ns, r.time_to_connect_ns);
+  check_budget(r, Budget::headers, r.budgets.headers_ns,
+               r.time_to_headers_ns ? r.time_to_headers_ns : r.duration_ns);
+  if (e_.stream) {
+    check_budget(r, Budget::first_token, r.budgets.first_token_ns,
+                 r.time_to_first_token_ns ? r.time_to_first_token_ns : r.duration_ns);
+    check_budget(r, Budget::idle, r.budgets.idle_ns, r.max_gap_ns);
+  }
+  check_budget(r, Budget::total, r.budgets.total_ns, r.duration_ns);
+  return r;
+}
+
+void Exchange::fill_end(record::Record& r, const Delivery& delivery) const {
+  r.closed_by = closed_by_;
+  if (!delivery.connection_lives) {
+    if (r.closed_by == Party::none) {
+      r.closed_by = delivery.client.any() && !delivery.upstream.any() ? Party::client
+                                                                      : Party::upstream;
+    }
+    r.upstream_close = delivery.upstream.how;
+    r.upstream_alert = delivery.upstream.alert;
+    r.client_close = delivery.client.how;
+    r.client_alert = delivery.client.alert;
+  }
+  r.upstream_cancelled = delivery.upstream_cancelled;
+  if (r.status == Status::aborted) r.upstream_active_at_abort = !delivery.upstream.any();
+  const auto sent = static_cast<std::uint64_t>(std::max<std::int64_t>(delivery.bytes_to_client, 0));
+  if (e_.response_head || r.response_bytes != 0) {
+    r.bytes_to_client = delivery.bytes_to_client;
+    r.client_delivery_status = sent >= r.response_bytes ? record::Delivery::full
+                               : sent == 0              ? record::Delivery::none
+                                                        : record::Delivery::partial;
+  }
+}
+
+// What the client can have acted on.
+RetrySafety Exchange::retry_safety(const record::Record& r) const {
+  const bool delivered = r.bytes_to_client.value_or(0) != 0;
+  if (!e_.body_begun || e_.status >= 400 || !delivered) return RetrySafety::safe;
+  if (dialect_ && dialect_->tools().any_whole()) return RetrySafety::unsafe;
+  if (content_lost_ || !dialect_ || !dialect_->knows_content()) return RetrySafety::unknown;
+  const bool content = e_.token || !e_.stream;
+  return content ? RetrySafety::duplicates_output : RetrySafety::safe;
+}
+
+}  // namespace llmrec::tap

@@ -1,0 +1,158 @@
+// One request and its answer: collects facts while octets pass and turns them into a record.
+// Knows no socket and no store. Owned by a Tap; pure.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "dialect/dialect.h"
+#include "dialect/errors.h"
+#include "record/record.h"
+#include "tap/answer.h"
+#include "tap/request_body.h"
+#include "tap/timeline.h"
+#include "tap/verdict.h"
+#include "wire/http1.h"
+
+namespace llmrec::tap {
+
+// What the shell knows of the connection, the same for all its exchanges but for the two times,
+// which belong to the first.
+struct ConnFacts {
+  record::Mode mode = record::Mode::connect;
+  std::string host;  // lower case, without port
+  std::uint16_t port = 0;
+  std::string dialect;  // forced by `--record HOST=DIALECT`; empty: chosen by the request
+  bool upstream_tls = true;
+  record::Nanos time_to_connect_ns;
+  record::Nanos time_to_tls_ns;
+  record::Facts tags;
+  record::Budgets budgets;
+  WallAnchor wall;
+};
+
+// How one side ended, as it came in.
+struct SideEnd {
+  record::CloseHow how = record::CloseHow::none;
+  std::string alert;  // where how is tls_alert
+  bool any() const { return how != record::CloseHow::none; }
+};
+
+class Exchange final : private AnswerEvents {
+ public:
+  Exchange(RecordId id, const ConnFacts& conn, bool first_on_connection, Instant now);
+
+  // The request.
+  bool wants_request_field(Bytes lower_name);
+  void request_field(Bytes lower_name, Bytes value);
+  void request_head(const wire::Http1Head&);
+  void request_body(Bytes);
+  void request_complete(Instant now);
+  void request_malformed(Bytes why);
+  void request_octets(std::uint64_t n) { r_.request_bytes += n; }
+
+  // The answer. Heads of 1xx do not come here.
+  bool wants_response_field(Bytes lower_name);
+  void response_field(Bytes lower_name, Bytes value, Instant now);
+  void response_head(const wire::Http1Head&, Instant now);
+  void response_body(Bytes, Instant now);
+  void response_complete(Instant now, bool by_close);
+  void response_malformed(Bytes why);
+  void response_octets(std::uint64_t n) { r_.response_bytes += n; }
+  void upgraded();  // 101: what follows is another protocol
+
+  // Ends. The first that was not natural decides; see verdict.h.
+  void end(End end, record::Party by, Instant now);
+  void blind(record::TapState state, std::string_view reason);
+  bool client_at_own_timeout(Instant now) const;
+
+  // A record that ends together with its connection names who ended it.
+  bool end_known() const { return e_.end != End::none; }
+  bool request_is_complete() const { return e_.request_complete; }
+  bool response_is_complete() const { return e_.body_complete; }
+  std::uint64_t response_bytes() const { return r_.response_bytes; }
+  // The close of the connection was what completed the answer.
+  bool body_ended_by_close() const { return until_close_; }
+  bool answer_begun() const { return e_.response_head; }
+  bool request_was_head() const { return head_request_; }
+  Instant started() const { return started_; }
+  const RecordId& id() const { return r_.request_id; }
+  const Evidence& evidence() const { return e_; }
+
+  // A fact of progress since the last snapshot (not merely more of the same).
+  bool progressed() const { return progress(e_) != snapshot_progress_; }
+  // The call as it stands.
+  record::Record snapshot(Instant now);
+  struct Delivery {
+    SideEnd upstream;
+    SideEnd client;
+    std::int64_t bytes_to_client = 0;  // of this answer, accepted by the client's socket
+    bool upstream_cancelled = false;
+    bool connection_lives = false;
+  };
+  record::Record finish(const Delivery&, Instant now);
+
+ private:
+  void on_document(const dialect::Delta&, Bytes event, bool tail) override;
+  void on_bad_document(Bytes event) override;
+  void on_uncounted_event(Bytes event) override;
+  void on_sentinel(bool tail) override;
+  void on_ping() override;
+  void on_content_lost(std::string_view reason) override;
+  void on_unlabelled_coding() override { r_.warnings.insert(record::Warning::unlabelled_content_encoding); }
+
+  void count_chunk(Bytes event);
+  void note_choice(std::uint32_t choice);
+  void apply(const dialect::Delta&);
+  void apply_finishes(const dialect::Delta&);
+  void apply_usage(const dialect::Delta&);
+  void apply_error(const dialect::ErrorEvent&);
+  void choose_dialect(const wire::Http1Head&);
+  void settle_asked();
+  void settle_owes();
+  void fill_tools(record::Record&) const;
+  void fill_common(record::Record&, Instant now) const;
+  void fill_verdict(record::Record&);
+  void fill_warnings(record::Record&) const;
+  void fill_end(record::Record&, const Delivery&) const;
+  record::RetrySafety retry_safety(const record::Record&) const;
+  dialect::ErrorClass classify() const;
+  record::Nanos since_start(Instant t) const { return t - started_; }
+
+  record::Record r_;
+  Evidence e_;
+  const ConnFacts* conn_;
+  const dialect::Provider* provider_;
+  Instant started_;
+  Instant now_;  // of the octets at hand
+  std::unique_ptr<dialect::Dialect> dialect_;
+  std::unique_ptr<AnswerReader> answer_;
+  RequestBody body_;
+  Timeline timeline_;
+  Instant first_body_;
+  Instant last_octet_;  // of the answer
+  record::Progress snapshot_progress_ = record::Progress::none;
+  std::string content_type_;      // of the request, then of the answer
+  std::string content_encoding_;  // likewise
+  // Per choice: whether it was seen, and its finish reason.
+  struct Choice {
+    bool seen = false;
+    std::string finish;
+  };
+  std::vector<Choice> choices_;
+  dialect::ErrorEvent error_;
+  int provider_id_rank_ = 0;
+  std::optional<bool> should_retry_;
+  bool retry_after_exact_ = false;
+  bool head_request_ = false;
+  bool until_close_ = false;
+  bool content_lost_ = false;
+  record::Party closed_by_ = record::Party::none;
+};
+
+// Worth another try, for an error of the before_request list.
+bool setup_retryable(record::ErrorType error);
+
+}  // namespace llmrec::tap

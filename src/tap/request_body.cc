@@ -1,0 +1,38 @@
+#include "tap/request_body.h"
+
+namespace llmrec::tap {
+
+void RequestBody::begin(const dialect::Dialect& dialect, Bytes content_encoding) {
+  sink_ = dialect.request_sink(asked_);
+  if (!sink_) return;
+  if (!content_encoding.empty()) {
+    Bytes unknown;
+    decoder_ = wire::DecoderChain::make(content_encoding, unknown);
+    if (!decoder_) {
+      lost_ = "request_encoding_unknown";
+      return;
+    }
+  }
+  json_ = std::make_unique<wire::JsonReader>(dialect.request_paths(), *sink_);
+}
+
+void RequestBody::feed(Bytes coded) {
+  if (!json_ || !lost_.empty()) return;
+  if (!decoder_) return on_bytes(coded);
+  if (wire::failed(decoder_->feed(coded, *this))) lost_ = "request_decoding_failed";
+}
+
+void RequestBody::on_bytes(Bytes plain) {
+  if (json_->feed(plain) == wire::JsonState::too_deep) lost_ = "request_json_too_deep";
+}
+
+void RequestBody::finish() {
+  if (json_ && lost_.empty() && !json_->empty() && json_->finish() == wire::JsonState::bad) {
+    lost_ = "request_not_json";
+  }
+  json_.reset();
+  decoder_.reset();
+  sink_.reset();
+}
+
+}  // namespace llmrec::tap
