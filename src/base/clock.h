@@ -11,7 +11,7 @@ struct Instant {
   std::int64_t ns = 0;
   friend constexpr auto operator<=>(Instant, Instant) = default;
   friend constexpr std::int64_t operator-(Instant a, Instant b) { return a.ns - b.ns; }
-  friend constexpr Instant operator+(Instant a, std::int64_t ns) { return {a.ns + ns}; }
+  friend constexpr Instant operator+(Instant a, std::int64_t by_ns) { return {a.ns + by_ns}; }
 };
 
 inline constexpr std::int64_t kNsPerUs = 1'000;

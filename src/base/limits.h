@@ -50,9 +50,10 @@ inline constexpr std::size_t kHostListEntries = 1024;
 // tls: certificates and buffers.
 namespace llmrec::limits {
 // Leaf certificates kept, 1.5 KiB each. Past it: the one unused for longest is dropped and minted
-// again when asked for, 150 us.
+// again when asked for, 0.4 ms.
 inline constexpr std::size_t kMintCachedLeaves = 1000;
-// Permitted names in the intermediate, which travels in every handshake. Past it: an error at start.
+// Permitted names in the intermediate, which travels in every handshake. Past it: an error at
+// start.
 inline constexpr std::size_t kCaPermittedNames = 512;
 // A file of the CA directory. Past it: refused.
 inline constexpr std::size_t kCaFileOctets = 1024 * 1024;
@@ -194,4 +195,17 @@ inline constexpr std::int64_t kCheckpointEveryNs = 2'000'000'000;
 // More KeyUpdates in one second than any honest peer sends in a day.
 inline constexpr std::uint64_t kKeyUpdatesPerSecond = 1000;
 inline constexpr int kLoopsMax = 64;
+}  // namespace llmrec::limits
+
+// cli: what a command reads.
+namespace llmrec::limits {
+// A capture for `llmrec tap`: real exchanges are a few MiB. Past it: refused.
+inline constexpr std::size_t kCaptureOctets = 256 * 1024 * 1024;
+// A configuration file has a line per flag and host. Past it: refused.
+inline constexpr std::size_t kConfigLinesMax = 10'000;
+// Records that one table holds in memory, about 1 KiB each. Past it: the rest is not shown, and a
+// line says so; jsonl and csv have no such limit.
+inline constexpr std::size_t kListedRecords = 100'000;
+// Candidates shown for an id that fits several records.
+inline constexpr std::size_t kCandidatesShown = 10;
 }  // namespace llmrec::limits

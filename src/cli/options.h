@@ -87,9 +87,9 @@ struct LsOptions {
 enum class CaptureEnd : std::uint8_t { close_notify, fin, reset, client };
 
 struct TapOptions {
-  std::string request;   // files
+  std::string request;  // files
   std::string response;
-  std::string host;      // "": from the request
+  std::string host;  // "": from the request
   CaptureEnd end = CaptureEnd::close_notify;
   std::size_t split = 0;  // octets at a time; 0: whole
 };

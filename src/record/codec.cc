@@ -133,9 +133,7 @@ class NumberWriter {
     if constexpr (std::is_signed_v<T>) known = known && *v >= 0;
     append_varint(out_, known ? static_cast<std::uint64_t>(*v) + 1 : 0);
   }
-  void time(Number n, const Nanos& v) {
-    maybe(n, v && *v >= 0 ? Nanos(*v / 1000) : Nanos());
-  }
+  void time(Number n, const Nanos& v) { maybe(n, v && *v >= 0 ? Nanos(*v / 1000) : Nanos()); }
   void bucket(Number n, std::int64_t ns) { total(n, ns / 1000); }
 
  private:
@@ -284,19 +282,19 @@ std::uint8_t bits(Set<E> set) {
 
 stored::Words words_of(const Record& r) {
   std::uint8_t flags = 0;
-  visit_flags(r, [&](Flag f, bool on) { flags = static_cast<std::uint8_t>(flags | (on ? octet(f) : 0)); });
+  visit_flags(
+      r, [&](Flag f, bool on) { flags = static_cast<std::uint8_t>(flags | (on ? octet(f) : 0)); });
   unsigned maybes = 0;
   visit_maybes(r, [&](Maybe m, const std::optional<bool>& v) {
     const unsigned two_bits = v ? (*v ? 3U : 2U) : 0U;
     maybes |= two_bits << (2U * static_cast<unsigned>(m));
   });
-  return stored::Words(octet(r.status), octet(r.failure_stage), octet(r.progress),
-                       octet(r.error_type), octet(r.error_category), octet(r.fault),
-                       octet(r.retry_safety), octet(r.finish_class), octet(r.cost_source),
-                       octet(r.closed_by), octet(r.upstream_close), octet(r.client_close),
-                       octet(r.client_delivery_status), octet(r.mode), octet(r.tap),
-                       bits(r.terminal_missing), bits(r.timeouts_exceeded), flags,
-                       static_cast<std::uint16_t>(maybes));
+  return stored::Words(
+      octet(r.status), octet(r.failure_stage), octet(r.progress), octet(r.error_type),
+      octet(r.error_category), octet(r.fault), octet(r.retry_safety), octet(r.finish_class),
+      octet(r.cost_source), octet(r.closed_by), octet(r.upstream_close), octet(r.client_close),
+      octet(r.client_delivery_status), octet(r.mode), octet(r.tap), bits(r.terminal_missing),
+      bits(r.timeouts_exceeded), flags, static_cast<std::uint16_t>(maybes));
 }
 
 stored::Ulid ulid_of(const RecordId& id) {
@@ -333,12 +331,12 @@ std::string Encoder::run(const Record& r) {
   const stored::Ulid id = ulid_of(r.request_id);
   const stored::Ulid retry_of = ulid_of(r.retry_of);
   const stored::Words words = words_of(r);
-  b_.Finish(stored::CreateRecord(
-      b_, &id, &words, all_numbers, provider, host, operation, dialect, model, response_model,
-      provider_request_id, response_id, user_agent, reasons, last_event, counts, calls,
-      client_request_id, r.fault_evidence.bits(), r.warnings.bits(), error_detail, tags, trace_id,
-      span_id, r.retry_of.empty() ? nullptr : &retry_of, notes, region, tap_reason, upstream_alert,
-      client_alert));
+  b_.Finish(stored::CreateRecord(b_, &id, &words, all_numbers, provider, host, operation, dialect,
+                                 model, response_model, provider_request_id, response_id,
+                                 user_agent, reasons, last_event, counts, calls, client_request_id,
+                                 r.fault_evidence.bits(), r.warnings.bits(), error_detail, tags,
+                                 trace_id, span_id, r.retry_of.empty() ? nullptr : &retry_of, notes,
+                                 region, tap_reason, upstream_alert, client_alert));
 
   const Bytes body(reinterpret_cast<const char*>(b_.GetBufferPointer()), b_.GetSize());
   std::string out(kHeaderBytes, '\0');
@@ -455,8 +453,8 @@ void Decoder::lists() {
       if (*v > std::numeric_limits<std::uint32_t>::max()) broken_ = true;
       r_.chunk_timeline.counts.push_back(static_cast<std::uint32_t>(*v));
     }
-    broken_ = broken_ || !reader.good() ||
-              r_.chunk_timeline.counts.size() > limits::kTimelineBuckets;
+    broken_ =
+        broken_ || !reader.good() || r_.chunk_timeline.counts.size() > limits::kTimelineBuckets;
   }
 }
 

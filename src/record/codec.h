@@ -1,5 +1,5 @@
-// The stored form of a record: 8 octets {u8 format, u8 flags, u16 reserved, u32 CRC-32C of the rest,
-// little endian} and a FlatBuffer (record.fbs). Pure; any thread. Knows nothing of the store.
+// The stored form of a record: 8 octets {u8 format, u8 flags, u16 reserved, u32 CRC-32C of the
+// rest, little endian} and a FlatBuffer (record.fbs). Pure; any thread. Knows nothing of the store.
 // Kept to the microsecond, which is what the JSON shows. Numbers below 0 mean nothing and are kept
 // as unknown. Texts and lists longer than base/limits.h allows are cut.
 #pragma once

@@ -50,14 +50,22 @@ std::size_t utf8_length(Bytes in, std::size_t& skip) {
 
 void escaped(Buffer& out, unsigned code) {
   switch (code) {
-    case '"': return raw(out, "\\\"");
-    case '\\': return raw(out, "\\\\");
-    case '\b': return raw(out, "\\b");
-    case '\f': return raw(out, "\\f");
-    case '\n': return raw(out, "\\n");
-    case '\r': return raw(out, "\\r");
-    case '\t': return raw(out, "\\t");
-    default: fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
+    case '"':
+      return raw(out, "\\\"");
+    case '\\':
+      return raw(out, "\\\\");
+    case '\b':
+      return raw(out, "\\b");
+    case '\f':
+      return raw(out, "\\f");
+    case '\n':
+      return raw(out, "\\n");
+    case '\r':
+      return raw(out, "\\r");
+    case '\t':
+      return raw(out, "\\t");
+    default:
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
   }
 }
 
@@ -178,11 +186,10 @@ void instant(Object& o, Bytes field, std::int64_t unix_us) {
   const auto day = chrono::floor<chrono::days>(at);
   const chrono::year_month_day date(day);
   const chrono::hh_mm_ss<chrono::milliseconds> time(at - day);
-  fmt::format_to(std::back_inserter(o.key(field)),
-                 "\"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z\"", static_cast<int>(date.year()),
-                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                 time.hours().count(), time.minutes().count(), time.seconds().count(),
-                 time.subseconds().count());
+  fmt::format_to(std::back_inserter(o.key(field)), "\"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z\"",
+                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                 static_cast<unsigned>(date.day()), time.hours().count(), time.minutes().count(),
+                 time.seconds().count(), time.subseconds().count());
 }
 
 void identity(Object& o, const Record& r) {
@@ -351,8 +358,7 @@ void how_it_ended(Object& o, const Record& r) {
   o.flag("upstream_active_at_abort", r.upstream_active_at_abort);
   // Before a response head nobody knows whether the provider has counted anything.
   const bool head = r.progress >= Progress::headers;
-  o.flag("billing_received",
-         head ? std::optional<bool>(r.usage_available) : std::optional<bool>());
+  o.flag("billing_received", head ? std::optional<bool>(r.usage_available) : std::optional<bool>());
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// A record as one line of JSON (RFC 8259), as llmrec-record(5) lists it: every field in every record,
-// in its order, null for what is not known. Pure; any thread.
-// Texts came from strangers: what is not UTF-8 becomes U+FFFD, control characters are escaped.
+// A record as one line of JSON (RFC 8259), as llmrec-record(5) lists it: every field in every
+// record, in its order, null for what is not known. Pure; any thread. Texts came from strangers:
+// what is not UTF-8 becomes U+FFFD, control characters are escaped.
 #pragma once
 
 #include <string>

@@ -1,5 +1,7 @@
 #include "relay/relay.h"
 
+#include <initializer_list>
+
 #include "base/limits.h"
 
 namespace llmrec::relay {

@@ -96,8 +96,8 @@ int put_loss(const Tables& t, lmdb::Txn& txn, const Loss& loss) {
 int prune_rows(const Tables& t, lmdb::Txn& txn, const Space& space, const PruneOrder& order,
                std::size_t& pruned) {
   const Retention& keep = order.retention;
-  const bool no_room = space.should_prune() ||
-                       (keep.bytes && space.used_pages * space.page_bytes > *keep.bytes);
+  const bool no_room =
+      space.should_prune() || (keep.bytes && space.used_pages * space.page_bytes > *keep.bytes);
   const std::uint64_t have = txn.entries(t.records) + order.incoming;
   const std::uint64_t excess = keep.records && have > *keep.records ? have - *keep.records : 0;
   const std::int64_t oldest_ms = keep.age_ms ? order.now_ms - *keep.age_ms : 0;

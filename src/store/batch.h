@@ -26,7 +26,8 @@ struct PruneOrder {
   std::size_t incoming = 0;  // records about to be stored
   std::size_t most = 0;      // records to delete at most
 };
-// Deletes from the oldest on what retention or the map no longer has room for; counts into `pruned`.
+// Deletes from the oldest on what retention or the map no longer has room for; counts into
+// `pruned`.
 int prune_rows(const Tables&, lmdb::Txn&, const Space&, const PruneOrder&, std::size_t& pruned);
 
 }  // namespace llmrec::store

@@ -74,8 +74,7 @@ class Fd {
 };
 
 Error not_ours(const std::string& path, Bytes what) {
-  return {Code::corrupt,
-          fmt::format("{} {}: move it away and a new store is made", path, what)};
+  return {Code::corrupt, fmt::format("{} {}: move it away and a new store is made", path, what)};
 }
 
 }  // namespace
@@ -98,13 +97,17 @@ Error store_error(int code, Bytes doing, const std::string& dir) {
       return say(Code::corrupt, "data.mdb is damaged: move it away and a new one is made");
     case MDB_READERS_FULL:
       return say(Code::resource, "too many processes read it at once: end some of them");
-    case ENOSPC: return say(Code::full, "the disk is full");
-    case EDQUOT: return say(Code::full, "the disk quota is used up");
-    case EFBIG: return say(Code::full, "a file size limit (ulimit -f) is reached");
+    case ENOSPC:
+      return say(Code::full, "the disk is full");
+    case EDQUOT:
+      return say(Code::full, "the disk quota is used up");
+    case EFBIG:
+      return say(Code::full, "a file size limit (ulimit -f) is reached");
     case EIO:
       if (disk_is_full(dir)) return say(Code::full, "the disk is full");
       return say(Code::io, "the disk reports an error (EIO): see the kernel's log");
-    case EROFS: return say(Code::permission, "the file system is read-only");
+    case EROFS:
+      return say(Code::permission, "the file system is read-only");
     case EACCES:
     case EPERM:
       return say(Code::permission,
@@ -115,11 +118,15 @@ Error store_error(int code, Bytes doing, const std::string& dir) {
       return say(Code::permission,
                  "lock.mdb cannot be locked: check its owner and mode, and that the file system is "
                  "local");
-    case ENOENT: return say(Code::not_found, "there is none: `llmrec serve` makes one");
-    case ENOMEM: return say(Code::resource, "not enough memory or address space");
+    case ENOENT:
+      return say(Code::not_found, "there is none: `llmrec serve` makes one");
+    case ENOMEM:
+      return say(Code::resource, "not enough memory or address space");
     case EMFILE:
-    case ENFILE: return say(Code::resource, "too many open files");
-    default: return say(Code::io, mdb_strerror(code));
+    case ENFILE:
+      return say(Code::resource, "too many open files");
+    default:
+      return say(Code::io, mdb_strerror(code));
   }
 }
 
@@ -137,10 +144,12 @@ Result<void> make_directory(const std::string& dir) {
       failed = std::make_error_code(std::errc::not_a_directory);
     }
     if (failed) {
-      const bool denied = failed == std::errc::permission_denied ||
-                          failed == std::errc::read_only_file_system;
+      const bool denied =
+          failed == std::errc::permission_denied || failed == std::errc::read_only_file_system;
       const bool full = failed == std::errc::no_space_on_device;
-      return Error{denied ? Code::permission : full ? Code::full : Code::io,
+      return Error{denied ? Code::permission
+                   : full ? Code::full
+                          : Code::io,
                    fmt::format("cannot make the directory {}: {}", dir, failed.message())};
     }
   }
@@ -206,27 +215,31 @@ Result<DataFile> inspect(const std::string& dir) {
     for (std::size_t at = 0; at + 4 <= meta.size(); at += 4) {
       if (load<std::uint32_t>(meta, at) != kMagic) continue;
       return Error{Code::unsupported,
-                   path + " was written by another version of LMDB (1.0 or later, or of 32 bits), "
-                          "which LMDB 0.9 cannot read: use another directory"};
+                   path +
+                       " was written by another version of LMDB (1.0 or later, or of 32 bits), "
+                       "which LMDB 0.9 cannot read: use another directory"};
     }
     return not_ours(path, "is no LMDB file or is damaged");
   }
   if (load<std::uint32_t>(meta, kVersionAt) != kVersion) {
-    return Error{Code::unsupported, path + " was written by another version of LMDB than 0.9: use "
-                                           "another directory"};
+    return Error{Code::unsupported, path +
+                                        " was written by another version of LMDB than 0.9: use "
+                                        "another directory"};
   }
   file.page_bytes = load<std::uint32_t>(meta, kPageSizeAt);
   if (meta.size() < kMetaBytes || file.page_bytes < 512 || file.page_bytes > 65536 ||
       (file.page_bytes & (file.page_bytes - 1)) != 0) {
     return not_ours(path, "is damaged");
   }
-  const std::array<std::uint64_t, 2> txns{load<std::uint64_t>(meta, kTxnIdAt),
-                                          load<std::uint64_t>(read_meta(file.page_bytes), kTxnIdAt)};
+  const std::array<std::uint64_t, 2> txns{
+      load<std::uint64_t>(meta, kTxnIdAt),
+      load<std::uint64_t>(read_meta(file.page_bytes), kTxnIdAt)};
   meta = read_meta(txns[1] > txns[0] ? file.page_bytes : 0);
   file.pages = load<std::uint64_t>(meta, kLastPageAt) + 1;
   // A file may end a little early, where the last pages were given back before they were written;
   // one that has lost more than an eighth would be SIGBUS for whoever maps it.
-  if (file.bytes < 2 * file.page_bytes || file.bytes / file.page_bytes < file.pages - file.pages / 8) {
+  if (file.bytes < 2 * file.page_bytes ||
+      file.bytes / file.page_bytes < file.pages - file.pages / 8) {
     return not_ours(path, "has been cut short");
   }
   file.exists = true;

@@ -35,8 +35,8 @@ struct DataFile {
   std::uint64_t page_bytes = 0;
 };
 
-// Reads the two meta pages of DIR/data.mdb. unsupported: LMDB 1.0, another word size or octet order;
-// corrupt: not LMDB at all, or cut short.
+// Reads the two meta pages of DIR/data.mdb. unsupported: LMDB 1.0, another word size or octet
+// order; corrupt: not LMDB at all, or cut short.
 Result<DataFile> inspect(const std::string& dir);
 
 bool is_read_only_file_system(const std::string& dir);

@@ -4,7 +4,8 @@
 // How LMDB is used here, and why:
 // - MDB_NOTLS: a read transaction belongs to its object, not to its thread; one thread may read
 //   while it writes.
-// - Synchronous commits. WRITEMAP dies by SIGBUS on a full disk; NOSYNC may leave an unreadable file
+// - Synchronous commits. WRITEMAP dies by SIGBUS on a full disk; NOSYNC may leave an unreadable
+// file
 //   after a power loss; NOMETASYNC gains little once commits are grouped.
 // - One transaction that writes, by one thread, never held across a wait.
 // - Reading transactions live for one page of rows: each pins all pages freed after its start.

@@ -35,7 +35,8 @@ std::uint64_t from_little_endian(Bytes b) {
   return v;
 }
 
-std::uint64_t id_hash(std::uint8_t kind, Bytes value) {  // FNV-1a, then mixed: ids differ at the end
+std::uint64_t id_hash(std::uint8_t kind,
+                      Bytes value) {  // FNV-1a, then mixed: ids differ at the end
   std::uint64_t h = 0xcbf29ce484222325ULL;
   const auto add = [&h](unsigned octet) { h = (h ^ octet) * 0x100000001b3ULL; };
   add(kind);
@@ -91,9 +92,9 @@ std::string status_row(std::uint8_t status, std::uint8_t stage, const RecordId& 
 }
 
 LossRow make_loss(const Loss& loss) {
-  return {big_endian(static_cast<std::uint64_t>(loss.first_ms)) + static_cast<char>(loss.reason),
-          little_endian(loss.count, 8) +
-              little_endian(static_cast<std::uint64_t>(loss.last_ms), 8)};
+  return {
+      big_endian(static_cast<std::uint64_t>(loss.first_ms)) + static_cast<char>(loss.reason),
+      little_endian(loss.count, 8) + little_endian(static_cast<std::uint64_t>(loss.last_ms), 8)};
 }
 
 std::optional<Loss> parse_loss(Bytes key, Bytes value) {

@@ -1,8 +1,8 @@
-// How rows look on disk. Pure. All integers big endian in keys (they sort), little endian in values.
-//   records, open  ULID                      -> {u8 form, u8 status, u8 stage, u8 n, n x u64 hash} blob
-//   ids            u64 hash of kind and id, ULID -> nothing
-//   status         u8 status, u8 stage, ULID -> nothing
-//   loss           u64 first_ms, u8 reason   -> {u64 count, u64 last_ms}
+// How rows look on disk. Pure. All integers big endian in keys (they sort), little endian in
+// values.
+//   records, open  ULID                      -> {u8 form, u8 status, u8 stage, u8 n, n x u64 hash}
+//   blob ids            u64 hash of kind and id, ULID -> nothing status         u8 status, u8
+//   stage, ULID -> nothing loss           u64 first_ms, u8 reason   -> {u64 count, u64 last_ms}
 //   meta           name                      -> schema (u32), app, created (u64 ms), hmac_key (32)
 // A record's row names its own index rows, so that they can be removed with it.
 #pragma once

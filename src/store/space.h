@@ -16,7 +16,10 @@ struct Space {
   int oldest_reader_pid = 0;     // 0: none
 
   bool should_prune() const { return used_pages * 100 >= map_pages * limits::kStorePrunePercent; }
-  bool must_drop() const { return live_pages * 100 >= map_pages * limits::kStoreDropPercent; }
+  bool room_for(std::uint64_t pages) const {
+    return (live_pages + pages) * 100 < map_pages * limits::kStoreDropPercent;
+  }
+  bool must_drop() const { return !room_for(0); }
 };
 
 // Reads the free list, in a transaction of its own: LMDB shows it only to readers. Returns an LMDB

@@ -133,6 +133,14 @@ struct Store::Impl {
                          std::size_t& pruned) {
     if (disk_was_full) give_up_oldest(incoming, pruned);
     int rc = measure(tables, space);
+    // In a small map one batch can copy more pages than the last fifth has: index rows lie
+    // scattered, and a page is copied for each row in it that comes or goes.
+    const std::uint64_t copied = std::min<std::uint64_t>(space.used_pages, 16 * incoming + 64);
+    const std::uint64_t ageing = space.live_pages - space.used_pages;
+    if (rc == MDB_SUCCESS && ageing * 16 > space.map_pages && !space.room_for(copied)) {
+      rc = let_pages_age();
+      if (rc == MDB_SUCCESS) rc = measure(tables, space);
+    }
     const std::size_t most = 2 * incoming + limits::kStorePruneExtra;
     for (int round = 0; rc == MDB_SUCCESS && space.must_drop() && round < kRoomRounds; ++round) {
       if (round == 0) mdb_reader_check(tables.env.get(), nullptr);
@@ -247,11 +255,12 @@ Result<std::size_t> Store::sweep(const CloseOpen& close, std::int64_t now_ms) {
     lmdb::Txn txn;
     int rc = txn.begin(t.env.get(), 0);
     if (rc == MDB_SUCCESS) {
-      rc = walk(txn, {t.open, {}, Order::oldest_first, {}, {}}, [&](const RecordId& id, Bytes value) {
-        const auto parsed = parse_value(value);
-        rows.emplace_back(id, parsed ? std::string(parsed->blob) : std::string());
-        return rows.size() < limits::kStoreSweepRows;
-      });
+      rc = walk(txn, {t.open, {}, Order::oldest_first, {}, {}},
+                [&](const RecordId& id, Bytes value) {
+                  const auto parsed = parse_value(value);
+                  rows.emplace_back(id, parsed ? std::string(parsed->blob) : std::string());
+                  return rows.size() < limits::kStoreSweepRows;
+                });
     }
     if (rc == MDB_SUCCESS && rows.empty()) return replaced;
     PutResult put;

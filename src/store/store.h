@@ -4,7 +4,8 @@
 // Threads: the functions that change something belong to one thread; the reading ones are for any
 // thread and copy what they return, in transactions of milliseconds. One process opens a directory
 // once, and never forks while it is open.
-// Errors are one line for a person and name the directory. Times are Unix milliseconds of the caller.
+// Errors are one line for a person and name the directory. Times are Unix milliseconds of the
+// caller.
 #pragma once
 
 #include <array>
@@ -129,9 +130,9 @@ class Store {
   Store& operator=(Store&&) noexcept;
   ~Store();
 
-  // Writer: one transaction, synced when it returns. On an error nothing of it is stored; full means
-  // that pruning did not help or that the disk is full. After a full disk the next call first gives
-  // up the oldest records, so that their pages can be used again. `losses` are written along.
+  // Writer: one transaction, synced when it returns. On an error nothing of it is stored; full
+  // means that pruning did not help or that the disk is full. After a full disk the next call first
+  // gives up the oldest records, so that their pages can be used again. `losses` are written along.
   Result<PutResult> put_batch(std::span<const Entry>, std::int64_t now_ms,
                               std::span<const Loss> losses = {});
   // Writer, once at the start: every open row is handed to `close`, whose final entry replaces it.

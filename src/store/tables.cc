@@ -1,7 +1,7 @@
 #include "store/tables.h"
 
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -207,8 +207,7 @@ int walk(const lmdb::Txn& txn, const Walk& w,
   lmdb::Cursor cursor;
   int rc = cursor.open(txn, w.dbi);
   if (rc != MDB_SUCCESS) return rc;
-  const std::string start =
-      w.prefix + std::string((forward ? range.first : range.last).bytes());
+  const std::string start = w.prefix + std::string((forward ? range.first : range.last).bytes());
   cursor.key = start;
   rc = cursor.move(MDB_SET_RANGE);
   if (!forward) {  // the first key at or before the start

@@ -31,13 +31,13 @@ class Checker {
     int rc = walk(txn_, {t_.records, {}, Order::oldest_first, {}, {}},
                   [&](const RecordId& id, Bytes value) { return record(id, value), true; });
     if (rc == MDB_SUCCESS) {
-      rc = walk(txn_, {t_.open, {}, Order::oldest_first, {}, {}},
-                [&](const RecordId&, Bytes value) {
-                  ++check_.open_rows;
-                  const auto parsed = parse_value(value);
-                  if (!parsed || !intact_(parsed->blob)) ++check_.damaged_rows;
-                  return true;
-                });
+      rc =
+          walk(txn_, {t_.open, {}, Order::oldest_first, {}, {}}, [&](const RecordId&, Bytes value) {
+            ++check_.open_rows;
+            const auto parsed = parse_value(value);
+            if (!parsed || !intact_(parsed->blob)) ++check_.damaged_rows;
+            return true;
+          });
     }
     // Every index row that a record names was found; what is left over belongs to nobody.
     const std::uint64_t rows = txn_.entries(t_.ids) + txn_.entries(t_.status);
@@ -75,12 +75,16 @@ class Checker {
 
 Verdict verdict_of(const Error& error) {
   switch (error.code) {
-    case Code::not_found: return Verdict::absent;
-    case Code::unsupported: return Verdict::not_ours;
+    case Code::not_found:
+      return Verdict::absent;
+    case Code::unsupported:
+      return Verdict::not_ours;
     case Code::permission:
     case Code::resource:
-    case Code::full: return Verdict::unknown;
-    default: return Verdict::damaged;  // a broken page makes LMDB answer with almost any code
+    case Code::full:
+      return Verdict::unknown;
+    default:
+      return Verdict::damaged;  // a broken page makes LMDB answer with almost any code
   }
 }
 
@@ -98,8 +102,8 @@ Verdict verdict_of(const Error& error) {
   Verdict verdict = Verdict::damaged;
   try {
     const auto check = check_store(dir, intact);
-    verdict = check ? (check->sound() ? Verdict::sound : Verdict::damaged)
-                    : verdict_of(check.error());
+    verdict =
+        check ? (check->sound() ? Verdict::sound : Verdict::damaged) : verdict_of(check.error());
   } catch (const std::exception&) {
     verdict = Verdict::unknown;
   }
@@ -142,8 +146,7 @@ Verdict verify_in_child(const std::string& dir, const IntactBlob& intact, int wa
   if (ready <= 0) return Verdict::unknown;
   if (!WIFEXITED(status)) return Verdict::damaged;
   const int code = WEXITSTATUS(status);
-  return code <= static_cast<int>(Verdict::unknown) ? static_cast<Verdict>(code)
-                                                    : Verdict::damaged;
+  return code <= static_cast<int>(Verdict::unknown) ? static_cast<Verdict>(code) : Verdict::damaged;
 }
 
 Result<std::string> set_aside(const std::string& dir) {
@@ -161,7 +164,8 @@ Result<std::string> set_aside(const std::string& dir) {
     ::unlink((dir + "/lock.mdb").c_str());
     return to;
   }
-  return Error{Code::full, fmt::format("{} holds {} damaged files: remove some", dir, kSetAsideMax)};
+  return Error{Code::full,
+               fmt::format("{} holds {} damaged files: remove some", dir, kSetAsideMax)};
 }
 
 }  // namespace llmrec::store

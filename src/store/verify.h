@@ -27,7 +27,7 @@ struct Check {
 Result<Check> check_store(const std::string& dir, const IntactBlob&);
 
 enum class Verdict : std::uint8_t {
-  absent,    // there is no store yet
+  absent,  // there is no store yet
   sound,
   damaged,   // or so broken that the child died of it
   not_ours,  // another program's, a newer llmrec's, another LMDB's: leave it alone
@@ -35,8 +35,8 @@ enum class Verdict : std::uint8_t {
 };
 Verdict verify_in_child(const std::string& dir, const IntactBlob&, int wait_ms);
 
-// Renames data.mdb to data.mdb.damaged-N, the first N that is free, and removes lock.mdb. Nothing is
-// deleted that could be evidence. Returns the new path. in_use: a writer lives.
+// Renames data.mdb to data.mdb.damaged-N, the first N that is free, and removes lock.mdb. Nothing
+// is deleted that could be evidence. Returns the new path. in_use: a writer lives.
 Result<std::string> set_aside(const std::string& dir);
 
 }  // namespace llmrec::store

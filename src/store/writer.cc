@@ -142,7 +142,8 @@ struct Writer::Impl {
 Writer::Writer(Store& store, WriterHooks hooks)
     : impl_(std::make_unique<Impl>(store, std::move(hooks))) {
   LLMREC_REQUIRE(impl_->hooks.now && impl_->hooks.unix_ms);
-  // Signals are for the thread that waits for them; a file size limit must be EFBIG here, not death.
+  // Signals are for the thread that waits for them; a file size limit must be EFBIG here, not
+  // death.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

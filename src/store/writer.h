@@ -1,7 +1,7 @@
 // The way from the traffic to the disk: a bounded mailbox and one thread that commits in groups.
 // Knows nothing of records: a payload encodes itself, on the writer's thread.
-// push() is for any thread and never waits for the disk. Owner: the daemon; stopped after the loops.
-// The thread sleeps on a condition variable: nothing happens, nothing wakes.
+// push() is for any thread and never waits for the disk. Owner: the daemon; stopped after the
+// loops. The thread sleeps on a condition variable: nothing happens, nothing wakes.
 #pragma once
 
 #include <chrono>
@@ -49,22 +49,22 @@ class Payload {
 enum class Level : std::uint8_t { info, warn, error };
 
 struct WriterHooks {
-  std::function<Instant()> now;               // monotonic; any thread
-  std::function<std::int64_t()> unix_ms;      // calendar; any thread
+  std::function<Instant()> now;                 // monotonic; any thread
+  std::function<std::int64_t()> unix_ms;        // calendar; any thread
   std::function<void(Level, std::string)> log;  // writer's thread; may be empty
   // Writer's thread, after each commit, with the counters as they are then; may be empty.
   std::function<void()> after_commit;
 };
 
-struct WriterCounters {  // a snapshot; each number by itself is exact
+struct WriterCounters {          // a snapshot; each number by itself is exact
   std::uint64_t committed = 0;   // entries on disk
   std::uint64_t dropped = 0;     // entries lost, for any reason; `loss` lists the final ones
   std::uint64_t superseded = 0;  // open entries that a later one replaced before a commit
   std::uint64_t pruned = 0;
-  std::uint64_t batches = 0;     // commits that succeeded
-  std::uint64_t failures = 0;    // commits that failed, a successful retry included
+  std::uint64_t batches = 0;   // commits that succeeded
+  std::uint64_t failures = 0;  // commits that failed, a successful retry included
   std::int64_t last_commit_ns = 0;
-  std::uint64_t wakeups = 0;     // times that the thread looked for work
+  std::uint64_t wakeups = 0;  // times that the thread looked for work
   std::size_t queue_depth = 0;
   std::size_t queue_bytes = 0;
 };

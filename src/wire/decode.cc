@@ -284,7 +284,10 @@ std::unique_ptr<DecoderChain> DecoderChain::make(Bytes content_encoding_value,
     unknown_token = token;
     if (!coding || chain->stages_.size() == limits::kCodingsMax) return nullptr;
     auto decoder = Decoder::make(*coding);
-    if (decoder == nullptr) return nullptr;
+    if (decoder == nullptr) {
+      unknown_token = {};
+      return nullptr;
+    }
     chain->stages_.push_back(std::move(decoder));
   }
   unknown_token = {};

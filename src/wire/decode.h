@@ -61,7 +61,8 @@ class Decoder {
 class DecoderChain {
  public:
   // nullptr: a token is unknown, or there are more than limits::kCodingsMax; `unknown_token` is
-  // then the offending token (a view into the value). An empty value or "identity" copies.
+  // then the offending token (a view into the value); it is empty where memory was short. An empty
+  // value or "identity" copies. May throw bad_alloc.
   static std::unique_ptr<DecoderChain> make(Bytes content_encoding_value, Bytes& unknown_token);
 
   DecodeStatus feed(Bytes coded, ByteSink& sink) noexcept;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstring>
 #include <stdexcept>
 
 namespace llmrec::support {
@@ -53,11 +55,14 @@ std::uint64_t bulk_block(std::uint64_t n) {
 }  // namespace
 
 void append_bulk(std::string& to, std::uint64_t offset, std::size_t length) {
-  to.reserve(to.size() + length);
+  static_assert(std::endian::native == std::endian::little, "octet 0 is a block's lowest");
+  std::size_t at = to.size();
+  to.resize(at + length);
   while (length > 0) {
-    std::uint64_t block = bulk_block(offset / 8) >> (8 * (offset % 8));
+    const std::uint64_t block = bulk_block(offset / 8) >> (8 * (offset % 8));
     const std::size_t take = std::min<std::size_t>(length, 8 - offset % 8);
-    for (std::size_t i = 0; i < take; ++i, block >>= 8) to += static_cast<char>(block & 0xff);
+    std::memcpy(to.data() + at, &block, take);
+    at += take;
     offset += take;
     length -= take;
   }

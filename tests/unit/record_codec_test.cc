@@ -94,11 +94,10 @@ TEST_CASE("numbers below zero are unknown") {
 TEST_CASE("every text and list is cut at its cap, and the largest record fits") {
   Record r = sample::typical();
   const std::string huge(5'000, 'x');
-  for (std::string* s :
-       {&r.client_request_id, &r.provider_request_id, &r.response_id, &r.trace_id, &r.span_id,
-        &r.provider, &r.host, &r.operation, &r.dialect, &r.model, &r.response_model, &r.user_agent,
-        &r.region, &r.error_detail, &r.upstream_alert, &r.client_alert, &r.last_event,
-        &r.tap_reason}) {
+  for (std::string* s : {&r.client_request_id, &r.provider_request_id, &r.response_id, &r.trace_id,
+                         &r.span_id, &r.provider, &r.host, &r.operation, &r.dialect, &r.model,
+                         &r.response_model, &r.user_agent, &r.region, &r.error_detail,
+                         &r.upstream_alert, &r.client_alert, &r.last_event, &r.tap_reason}) {
     *s = huge;
   }
   r.response_model += "y";

@@ -76,7 +76,8 @@ TEST_CASE("spellings stand where their values stand") {
   CHECK(name(Budget::total) == "total");
   CHECK(name(Warning::executed_incomplete) == "executed_incomplete");
   CHECK(name(FaultEvidence::error_event) == "error_event");
-  CHECK(name(FaultEvidence::client_closed_at_its_own_timeout) == "client_closed_at_its_own_timeout");
+  CHECK(name(FaultEvidence::client_closed_at_its_own_timeout) ==
+        "client_closed_at_its_own_timeout");
   CHECK(name(FaultEvidence::recorder_died) == "recorder_died");
 }
 

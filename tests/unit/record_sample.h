@@ -131,8 +131,8 @@ inline Record random(Random& x) {
   using namespace limits;
   Record r;
   r.request_id = x.id();
-  for (std::string* id : {&r.client_request_id, &r.provider_request_id, &r.response_id,
-                          &r.trace_id, &r.span_id}) {
+  for (std::string* id :
+       {&r.client_request_id, &r.provider_request_id, &r.response_id, &r.trace_id, &r.span_id}) {
     *id = x.text(kRecordIdTextMax);
   }
   for (Facts* facts : {&r.tags, &r.notes}) {
@@ -149,23 +149,23 @@ inline Record random(Random& x) {
   r.mode = x.word<Mode>();
   r.model = x.text(kRecordModelMax);
   r.response_model = x.coin() ? r.model : x.text(kRecordModelMax);
-  for (std::optional<bool>* b : {&r.stream, &r.usage_requested, &r.api_key_present, &r.retryable,
-                                 &r.truncated, &r.gap_had_pings, &r.body_complete,
-                                 &r.upstream_active_at_abort}) {
+  for (std::optional<bool>* b :
+       {&r.stream, &r.usage_requested, &r.api_key_present, &r.retryable, &r.truncated,
+        &r.gap_had_pings, &r.body_complete, &r.upstream_active_at_abort}) {
     *b = x.maybe();
   }
-  for (Count* c : {&r.message_count, &r.tool_count, &r.max_output_tokens,
-                   &r.input_tokens_estimated, &r.expected_output_tokens, &r.actual_output_tokens,
-                   &r.actual_output_tokens_low, &r.actual_output_tokens_high, &r.expected_chunks,
-                   &r.cost_nano_usd, &r.max_gap_at_chunk, &r.bytes_to_client}) {
+  for (Count* c : {&r.message_count, &r.tool_count, &r.max_output_tokens, &r.input_tokens_estimated,
+                   &r.expected_output_tokens, &r.actual_output_tokens, &r.actual_output_tokens_low,
+                   &r.actual_output_tokens_high, &r.expected_chunks, &r.cost_nano_usd,
+                   &r.max_gap_at_chunk, &r.bytes_to_client}) {
     *c = x.count();
   }
   for (Usage* u : {&r.usage_reported, &r.usage}) {
     *u = {x.count(), x.count(), x.count(), x.count(), x.count(), x.count()};
   }
-  for (std::uint64_t* n : {&r.request_bytes, &r.chunks_received, &r.content_chunks,
-                           &r.output_chars_received, &r.reasoning_chars_received,
-                           &r.refusal_chars_received, &r.response_bytes}) {
+  for (std::uint64_t* n :
+       {&r.request_bytes, &r.chunks_received, &r.content_chunks, &r.output_chars_received,
+        &r.reasoning_chars_received, &r.refusal_chars_received, &r.response_bytes}) {
     *n = x.number();
   }
   for (Nanos* t :

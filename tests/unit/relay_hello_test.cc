@@ -140,7 +140,7 @@ TEST_CASE("hellos of OpenSSL, at every cut") {
   }
   SUBCASE("in records of 1, 2, 7 and 100 octets") {
     const std::string wire = real_hello({});
-    for (const std::size_t n : {1, 2, 7, 100}) {
+    for (const std::size_t n : {1U, 2U, 7U, 100U}) {
       const auto s = peek(fragmented(wire, n));
       CHECK(s.state == HelloState::ready);
       CHECK(s.hello.sni == "api.openai.com");

@@ -83,7 +83,7 @@ TEST_CASE_FIXTURE(Fixture, "a record that is put again leaves no index row of it
 }
 
 TEST_CASE_FIXTURE(Fixture, "keys that do not ascend find their place") {
-  for (const std::uint64_t n : {5, 9, 7, 1, 8}) put(entry_of(n));
+  for (const std::uint64_t n : {5U, 9U, 7U, 1U, 8U}) put(entry_of(n));
   std::vector<std::uint64_t> seconds;
   REQUIRE(walk(txn, {t.records, {}, Order::oldest_first, {}, {}},
                [&](const llmrec::RecordId& id, llmrec::Bytes) {
@@ -105,8 +105,8 @@ TEST_CASE_FIXTURE(Fixture, "pruning takes the oldest, with their index rows, by 
   };
   const std::int64_t start = 1'700'000'000'000;
   CHECK(prune(roomy(), {{}, start, 10, 50}) == 0);
-  CHECK(prune(roomy(), {{{}, 98, {}}, start, 3, 50}) == 5);         // 100 + 3 - 98
-  CHECK(prune(roomy(), {{1'000'000, {}, {}}, start, 0, 50}) == 0);  // none is older than that
+  CHECK(prune(roomy(), {{{}, 98, {}}, start, 3, 50}) == 5);               // 100 + 3 - 98
+  CHECK(prune(roomy(), {{1'000'000, {}, {}}, start, 0, 50}) == 0);        // none is older than that
   CHECK(prune(roomy(), {{10'000, {}, {}}, start + 20'000, 0, 50}) == 5);  // seconds 5 to 9
   CHECK(prune(roomy(), {{{}, {}, 100 * 4096}, start, 0, 7}) == 0);
   CHECK(prune(roomy(), {{{}, {}, 99 * 4096}, start, 0, 7}) == 7);

@@ -20,7 +20,7 @@ TEST_CASE("a directory is made with its parents, for its owner only") {
   struct stat st {};
   REQUIRE(::stat(deep.c_str(), &st) == 0);
   CHECK((st.st_mode & 07777) == 0700);
-  CHECK(make_directory(deep));        // again
+  CHECK(make_directory(deep));         // again
   CHECK(make_directory(deep + "2/"));  // with a slash
 }
 

@@ -12,7 +12,7 @@ namespace limits = llmrec::limits;
 
 TEST_CASE("a row reads back") {
   Entry e = sample::entry_of(5);
-  e.ids.push_back({2, ""});         // nothing to search for
+  e.ids.push_back({2, ""});          // nothing to search for
   e.ids.push_back({0, "client-5"});  // twice
   const std::string value = make_value(e);
   const auto back = parse_value(value);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "base/id.h"
 #include "store/store.h"
@@ -34,6 +36,30 @@ class TempDir {
 
  private:
   std::string path_;
+};
+
+// A small file system in memory; not mounted where this process may not.
+class Tmpfs {
+ public:
+  Tmpfs(std::string at, const char* size) : at_(std::move(at)) {
+    std::filesystem::create_directory(at_);
+    std::filesystem::permissions(at_, std::filesystem::perms::owner_all);
+    mounted_ = ::mount("tmpfs", at_.c_str(), "tmpfs", 0, size) == 0;
+    if (!mounted_) MESSAGE("skipped: cannot mount a tmpfs here");
+  }
+  Tmpfs(const Tmpfs&) = delete;
+  Tmpfs& operator=(const Tmpfs&) = delete;
+  ~Tmpfs() {
+    if (mounted_) ::umount2(at_.c_str(), MNT_DETACH);
+  }
+  bool mounted() const { return mounted_; }
+  bool make_read_only() const {
+    return ::mount(nullptr, at_.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr) == 0;
+  }
+
+ private:
+  std::string at_;
+  bool mounted_ = false;
 };
 
 // Ascending ids, one per second from 1'700'000'000'000 ms on.

@@ -127,7 +127,7 @@ TEST_CASE("a walk visits a prefix and a range in either order, from any key on")
   // Against the plain definition, for all bounds inside, between and outside the keys.
   for (std::uint64_t low = 8; low < 32; ++low) {
     for (std::uint64_t high = 8; high < 32; ++high) {
-      for (const std::uint64_t after : {0, 9, 10, 15, 16, 28, 29, 31}) {
+      for (const std::uint64_t after : {0U, 9U, 10U, 15U, 16U, 28U, 29U, 31U}) {
         std::vector<RecordId> expected;
         std::vector<RecordId> backwards;
         for (std::uint64_t n = 10; n < 30; n += 2) {

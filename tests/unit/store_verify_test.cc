@@ -125,8 +125,8 @@ TEST_CASE("a file that was cut short is damaged") {
 TEST_CASE("a walk that takes too long is ended") {
   const sample::TempDir dir;
   fill(dir, 5);
-  CHECK(verify_in_child(dir.store(), [](Bytes) { return ::pause() == 0; }, 50) ==
-        Verdict::unknown);
+  CHECK(verify_in_child(
+            dir.store(), [](Bytes) { return ::pause() == 0; }, 50) == Verdict::unknown);
 }
 
 TEST_CASE("a damaged store is set aside, never deleted, and a new one can be made") {

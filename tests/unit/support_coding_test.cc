@@ -49,7 +49,7 @@ TEST_CASE("support digest: pieces, a copy in between, and bulk content by offset
 
   std::string whole;
   append_bulk(whole, 0, 1000);
-  for (std::size_t cut : {1, 7, 8, 9, 500, 999}) {
+  for (const std::size_t cut : {1u, 7u, 8u, 9u, 500u, 999u}) {
     std::string parts;
     append_bulk(parts, 0, cut);
     append_bulk(parts, cut, whole.size() - cut);

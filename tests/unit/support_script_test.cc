@@ -29,7 +29,7 @@ TEST_CASE("support script: every framing and coding gives the same body") {
   for (const Framing framing : {Framing::chunked, Framing::length, Framing::close}) {
     for (const Coding coding :
          {Coding::identity, Coding::gzip, Coding::deflate, Coding::br, Coding::zstd}) {
-      for (const std::size_t chunk : {0, 1, 5}) {
+      for (const std::size_t chunk : {0u, 1u, 5u}) {
         Answer answer = sample();
         answer.framing = framing;
         answer.coding = coding;

@@ -163,7 +163,7 @@ TEST_CASE("support tls_client: bytes arrive as sent, whatever the cuts") {
     std::string expected;
     TlsClient client(ends.client(provider, tls));
     REQUIRE(client.connect().has_value());
-    for (const std::size_t split : {1, 2, 7, 100, 0}) {
+    for (const std::size_t split : {1u, 2u, 7u, 100u, 0u}) {
       REQUIRE(client.send(kRequest, split));
       expected += kRequest;
     }

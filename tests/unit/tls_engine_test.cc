@@ -34,7 +34,7 @@ Pair pair_of(World& w, int version) {
 TEST_CASE("a handshake and octets both ways, at every size of piece") {
   World w;
   for (const int version : kVersions) {
-    for (const std::size_t piece : {1, 2, 3, 5, 6, 17, 100, 1000, 16384, 65536}) {
+    for (const std::size_t piece : {1U, 2U, 3U, 5U, 6U, 17U, 100U, 1000U, 16384U, 65536U}) {
       CAPTURE(version);
       CAPTURE(piece);
       Pair p = pair_of(w, version);

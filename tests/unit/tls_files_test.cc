@@ -93,7 +93,7 @@ TEST_CASE("private directories and private files") {
     std::filesystem::create_symlink("k", path + "/l");
     CHECK(read_file_at(made, path, "l", 100, Secrecy::owner_only).error().code == Code::permission);
   }
-  for (const mode_t mode : {0750, 0701, 0777}) {
+  for (const mode_t mode : {0750U, 0701U, 0777U}) {
     REQUIRE(::chmod(path.c_str(), mode) == 0);
     const auto r = open_private_directory(path);
     REQUIRE_FALSE(r.has_value());

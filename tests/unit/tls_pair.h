@@ -96,7 +96,10 @@ class Pair {
 
   // Carries octets to and fro until there are none.
   void pump() {
-    while (carry(client, server) | carry(server, client)) {
+    bool moved = true;
+    while (moved) {
+      moved = carry(client, server);
+      moved = carry(server, client) || moved;
     }
   }
   bool carry(End& from, End& to) {

@@ -192,7 +192,8 @@ TEST_CASE("json: numbers, the same at every cut") {
   CHECK(number("-1E+999") == "1~-1.7976931348623157e+308 done");
   CHECK(number("1e-999") == "1~0 done");
   CHECK(number("0e999") == "1~0 done");
-  CHECK(number("1" + std::string(200, '0')) == "1~1.0000000000000001e+63 done");  // read from its first 64
+  CHECK(number("1" + std::string(200, '0')) ==
+        "1~1.0000000000000001e+63 done");  // read from its first 64
   CHECK(number("01") == "bad");
   CHECK(number("1.") == "bad");
   CHECK(number("-") == "bad");

@@ -1,0 +1,269 @@
+#include "cli/app.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <ctime>
+#include <fstream>
+#include <map>
+#include <utility>
+
+#include "base/limits.h"
+#include "cli/command.h"
+
+#ifndef LLMREC_VERSION
+#error "the build names the version"
+#endif
+
+namespace llmrec::cli {
+namespace {
+
+constexpr int kUsage = 2;
+
+Stop usage(const std::string& what, const std::string& command) {
+  const std::string see = command.empty() ? "llmrec --help" : "llmrec " + command + " --help";
+  return {kUsage, "", "llmrec: " + what + "; see '" + see + "'"};
+}
+
+Stop wrong(const std::string& what) { return {kUsage, "", "llmrec: " + what}; }
+
+std::vector<std::string> names_of(const Command& command) {
+  std::vector<std::string> names;
+  for (const Option& option : command.options) names.push_back(option.name);
+  return names;
+}
+
+std::string unknown(const std::string& argument, const Command& command) {
+  if (argument.size() < 2 || argument[0] != '-') return "unexpected argument '" + argument + "'";
+  const std::string option = argument.substr(0, argument.find('='));
+  const std::string meant = nearest(option.substr(option.find_first_not_of('-') == std::string::npos
+                                                      ? 0
+                                                      : option.find_first_not_of('-')),
+                                    names_of(command));
+  return "unknown option " + option + (meant.empty() ? "" : ", did you mean --" + meant + '?');
+}
+
+// The values given for each option, by whoever has the first word; and where they stand.
+struct Given {
+  std::vector<std::string> values;
+  std::string where;  // "--drain", "LLMREC_DRAIN", "FILE:3: drain"
+};
+using AllGiven = std::map<std::string, Given>;
+
+struct CommandLine {
+  AllGiven options;
+  std::vector<std::string> positionals;
+};
+
+// CLI11 cuts the line into options and values; what they mean is for the rows of the command.
+std::optional<Stop> read_arguments(const Command& command, std::vector<std::string> arguments,
+                                   CommandLine& out) {
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  const CLI::callback_t later = [](const CLI::results_t&) { return true; };
+  std::vector<std::pair<std::string, CLI::Option*>> made;
+  for (const Option& option : command.options) {
+    std::string flags = "--" + option.name;
+    if (option.letter != 0) flags = std::string("-") + option.letter + ',' + flags;
+    CLI::Option* added = option.value.empty() ? app.add_flag(flags) : app.add_option(flags, later);
+    added->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    made.emplace_back(option.name, added);
+  }
+  CLI::Option* positional = nullptr;
+  if (!command.positional.empty()) positional = app.add_option("positional", later);
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ArgumentMismatch& e) {
+    const std::string text = e.what();
+    return usage("option " + text.substr(0, text.find(':')) + " needs a value", command.name);
+  } catch (const CLI::ParseError& e) {
+    const std::string text = e.what();
+    return usage(text.substr(0, text.find('\n')), command.name);
+  }
+  for (const auto& [name, option] : made) {
+    if (option->count() > 0) out.options[name] = {option->results(), "--" + name};
+  }
+  if (out.options.count("help") != 0) return std::nullopt;
+  for (const std::string& extra : app.remaining()) {
+    if (extra != "--") return usage(unknown(extra, command), command.name);
+  }
+  if (positional != nullptr) out.positionals = positional->results();
+  return std::nullopt;
+}
+
+std::string trimmed(const std::string& text) {
+  const auto begin = text.find_first_not_of(" \t\r");
+  if (begin == std::string::npos) return {};
+  return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
+}
+
+// `key = value` lines; '#' begins a comment line; a value may stand in double quotes.
+std::optional<Stop> read_config(const Command& command, const std::string& file, AllGiven& out) {
+  std::ifstream in(file);
+  if (!in) return wrong("cannot read the configuration file " + file);
+  std::string line;
+  for (std::size_t number = 1; std::getline(in, line); ++number) {
+    const std::string where = file + ':' + std::to_string(number) + ": ";
+    if (number > limits::kConfigLinesMax) return wrong(where + "the file is too long");
+    line = trimmed(line);
+    if (line.empty() || line[0] == '#') continue;
+    const auto equals = line.find('=');
+    if (equals == std::string::npos) return wrong(where + "not a line such as 'listen = ...'");
+    const std::string key = trimmed(line.substr(0, equals));
+    std::string value = trimmed(line.substr(equals + 1));
+    if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
+      value = value.substr(1, value.size() - 2);
+    }
+    const auto row = std::find_if(command.options.begin(), command.options.end(),
+                                  [&key](const Option& o) { return o.name == key; });
+    if (row == command.options.end() || !row->from_outside || key == "config") {
+      const std::string meant = nearest(key, names_of(command));
+      return wrong(where + "unknown key '" + key + "'" +
+                   (meant.empty() ? "" : ", did you mean " + meant + '?'));
+    }
+    Given& given = out[key];
+    given.where = where + key;
+    given.values.push_back(value);
+  }
+  if (in.bad()) return wrong("cannot read the configuration file " + file);
+  return std::nullopt;
+}
+
+void read_environment(const Command& command, const Environment& environment, AllGiven& out) {
+  for (const Option& option : command.options) {
+    if (!option.from_outside || out.count(option.name) != 0) continue;
+    const std::string name = environment_name(option.name);
+    const auto value = environment.get(name);
+    if (!value || value->empty()) continue;
+    Given given{{}, name};
+    std::size_t begin = 0;
+    while (option.many) {
+      const std::size_t comma = value->find(',', begin);
+      if (comma == std::string::npos) break;
+      given.values.push_back(trimmed(value->substr(begin, comma - begin)));
+      begin = comma + 1;
+    }
+    given.values.push_back(value->substr(begin));
+    out[option.name] = std::move(given);
+  }
+}
+
+std::optional<Stop> apply(const Command& command, const CommandLine& line) {
+  for (const Option& option : command.options) {
+    const auto given = line.options.find(option.name);
+    if (given == line.options.end() || !option.set) continue;
+    const auto& values = given->second.values;
+    for (auto value = option.many ? values.begin() : values.end() - 1; value != values.end();
+         ++value) {
+      if (const auto ok = option.set(*value); !ok) {
+        return wrong(given->second.where + ": " + ok.error().detail);
+      }
+    }
+  }
+  if (command.positional.empty()) return std::nullopt;
+  if (line.positionals.empty()) return usage("which " + command.positional + '?', command.name);
+  if (const auto ok = command.set_positional(line.positionals.front()); !ok) {
+    return wrong(command.positional + ": " + ok.error().detail);
+  }
+  return std::nullopt;
+}
+
+std::optional<Stop> read_all(const Command& command, const std::vector<std::string>& arguments,
+                             const Environment& environment) {
+  CommandLine line;
+  if (auto stop = read_arguments(command, arguments, line)) return stop;
+  if (line.options.count("help") != 0) return Stop{0, help_of(command), ""};
+  read_environment(command, environment, line.options);
+  const auto config = line.options.find("config");
+  if (command.has_config && config != line.options.end()) {
+    AllGiven from_file;
+    if (auto stop = read_config(command, config->second.values.back(), from_file)) return stop;
+    line.options.merge(from_file);  // keeps what is there
+  }
+  return apply(command, line);
+}
+
+std::string default_store(const Environment& environment) {
+  if (environment.root) return "/var/lib/llmrec";
+  const auto state = environment.get("XDG_STATE_HOME");
+  if (state && !state->empty() && state->front() == '/') return *state + "/llmrec";
+  const auto home = environment.get("HOME");
+  return home && !home->empty() ? *home + "/.local/state/llmrec" : std::string();
+}
+
+std::optional<Stop> settle_store(std::string& store, const Environment& environment) {
+  if (store.empty()) store = default_store(environment);
+  if (store.empty()) return wrong("there is no home directory: say --store DIR");
+  return std::nullopt;
+}
+
+Parsed choose(const std::string& name, const std::vector<std::string>& arguments,
+              const Environment& environment) {
+  ServeOptions serve;
+  ShowOptions show;
+  LsOptions ls;
+  TapOptions tap;
+  const std::vector<Command> all = {serve_command(serve), show_command(show),
+                                    ls_command(ls, environment.now_unix_ms), tap_command(tap)};
+  for (const Command& command : all) {
+    if (command.name != name) continue;
+    if (auto stop = read_all(command, arguments, environment)) return *std::move(stop);
+    std::optional<Stop> stop;
+    if (name == "serve") {
+      stop = settle_store(serve.store, environment);
+      if (serve.ca_dir.empty()) serve.ca_dir = serve.store + "/ca";
+      if (!stop) return serve;
+    } else if (name == "show") {
+      stop = settle_store(show.store, environment);
+      if (!stop) return show;
+    } else if (name == "ls") {
+      stop = settle_store(ls.store, environment);
+      if (!stop) return ls;
+    } else {
+      if (tap.request.empty()) return usage("--request FILE is missing", name);
+      if (tap.response.empty()) return usage("--response FILE is missing", name);
+      return tap;
+    }
+    return *std::move(stop);
+  }
+  if (name == "help" || name == "--help" || name == "-h") return Stop{0, help_of_all(all), ""};
+  std::vector<std::string> names;
+  for (const Command& command : all) names.push_back(command.name);
+  const std::string meant = nearest(name, names);
+  const std::string kind =
+      name.starts_with('-') ? "unknown option " + name : "unknown command '" + name + "'";
+  return usage(kind + (meant.empty() ? "" : ", did you mean " + meant + '?'), "");
+}
+
+}  // namespace
+
+Environment Environment::of_process() {
+  Environment out;
+  out.get = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) return std::nullopt;
+    return std::string(value);
+  };
+  out.root = ::geteuid() == 0;
+  std::timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  out.now_unix_ms = std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+  return out;
+}
+
+Parsed parse(const std::vector<std::string>& arguments, const Environment& environment) {
+  if (arguments.empty()) return usage("which command?", "");
+  std::string name = arguments.front();
+  std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+  if (name == "--version" || name == "version") return Stop{0, "llmrec " LLMREC_VERSION "\n", ""};
+  if (name == "help" && !rest.empty()) {
+    name = rest.front();
+    rest = {"--help"};
+  }
+  return choose(name, rest, environment);
+}
+
+}  // namespace llmrec::cli
