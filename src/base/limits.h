@@ -176,8 +176,8 @@ inline constexpr std::size_t kAddressesMax = 8;  // of one name that are tried
 // RST (RFC 9112 section 9.6).
 inline constexpr std::int64_t kLingerNs = 2'000'000'000;
 inline constexpr std::size_t kLingerOctets = 1024 * 1024;
-// An RST throws away what the kernel has not sent yet: it waits this long for the last
-// acknowledgement, looking this often.
+// An RST throws away what the kernel has not sent yet: it waits for the last acknowledgement as long
+// as they keep coming, and this long without one, looking this often.
 inline constexpr std::int64_t kResetWaitNs = 1'000'000'000;
 inline constexpr std::int64_t kResetPollNs = 2'000'000;
 // Connections waiting to be accepted; the kernel caps it at net.core.somaxconn.

@@ -80,6 +80,16 @@ Set choice(E& into, std::vector<std::pair<std::string, E>> words) {
   };
 }
 
+// What a short list has; where to find a long one.
+std::string some(const std::vector<std::string>& names) {
+  if (names.size() > 10) return "llmrec-record(5) lists them";
+  std::string out;
+  for (const std::string& name : names) {
+    if (!name.empty()) out += (out.empty() ? "" : ", ") + name;
+  }
+  return out;
+}
+
 // A word of one of the record's closed lists.
 template <class E>
 Set word(std::string& into, std::string_view what) {
@@ -93,9 +103,9 @@ Set word(std::string& into, std::string_view what) {
       names.emplace_back(record::name(static_cast<E>(i)));
     }
     const std::string meant = nearest(given, names);
-    return Error{Code::bad_argument, "'" + given + "' is not " + std::string(what) +
-                                         (meant.empty() ? "; llmrec-record(5) lists them"
-                                                        : "; did you mean " + meant + "?")};
+    return Error{Code::bad_argument,
+                 "'" + given + "' is not " + std::string(what) +
+                     (meant.empty() ? ": " + some(names) : ", did you mean " + meant + "?")};
   };
 }
 
@@ -170,10 +180,7 @@ void add_tls(std::vector<Option>& options, ServeOptions& o) {
   Option connect{"connect-to", 0, "SPEC",
                  "HOST:PORT:ADDR:PORT: connect to ADDR:PORT in place of HOST:PORT, as curl does; "
                  "may be repeated",
-                 each(o.connect_to, [](const std::string& t) -> Result<void> {
-                   if (auto parsed = parse_connect_to(t); !parsed) return parsed.error();
-                   return {};
-                 })};
+                 each(o.connect_to, [](const std::string& t) { return check_connect_to(t); })};
   connect.many = true;
   options.push_back(std::move(connect));
 }

@@ -218,20 +218,18 @@ Result<Endpoint> parse_endpoint(Bytes text) {
   return Endpoint{*host, *number};
 }
 
-Result<ConnectTo> parse_connect_to(Bytes text) {
-  const std::string_view what = "HOST:PORT:ADDR:PORT";
+Result<void> check_connect_to(Bytes text) {
+  const auto fail = [text] { return bad(text, "HOST:PORT:ADDR:PORT"); };
   Bytes rest = text;
-  const auto from = take_host(rest);
-  if (!from) return bad(text, what);
+  if (!take_host(rest)) return fail();
   const std::size_t colon = rest.find(':');
-  if (colon == Bytes::npos) return bad(text, what);
+  if (colon == Bytes::npos) return fail();
   const Bytes from_port = rest.substr(0, colon);
   rest.remove_prefix(colon + 1);
-  const auto to = take_host(rest);
-  const auto first = from_port.empty() ? std::uint16_t{0} : port(from_port);
-  const auto second = rest.empty() ? std::uint16_t{0} : port(rest);
-  if (!to || !first || !second) return bad(text, what);
-  return ConnectTo{{*from, *first}, {*to, *second}};
+  if (!take_host(rest)) return fail();
+  if (!from_port.empty() && !port(from_port)) return fail();
+  if (!rest.empty() && !port(rest)) return fail();
+  return {};
 }
 
 Result<void> check_record_entry(Bytes text) {

@@ -26,15 +26,8 @@ struct Endpoint {
 };
 Result<Endpoint> parse_endpoint(Bytes);  // "HOST:PORT", "[V6]:PORT"; port 0 is allowed
 
-// Connections to `from` go to `to`, as curl has it. An empty host or a port 0 in `from` is any; an
-// empty host in `to` leaves the host, a port 0 the port.
-struct ConnectTo {
-  Endpoint from;
-  Endpoint to;
-  friend bool operator==(const ConnectTo&, const ConnectTo&) = default;
-};
-Result<ConnectTo> parse_connect_to(Bytes);  // "HOST:PORT:ADDR:PORT"
-
+// "HOST:PORT:ADDR:PORT" as curl has it: all but the colons may be missing. Form only.
+Result<void> check_connect_to(Bytes);
 // "HOST[:PORT][=DIALECT]": form only; whether there is such a dialect is not known here.
 Result<void> check_record_entry(Bytes);
 Result<std::pair<std::string, std::string>> parse_tag(Bytes);  // "key=value"

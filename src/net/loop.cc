@@ -15,17 +15,17 @@ Result<std::unique_ptr<Loop>> Loop::make(Shared& shared, std::vector<UniqueFd> l
   std::unique_ptr<Loop> loop(new Loop(shared));
   const Error failed{Code::resource, "cannot make an event loop: out of descriptors or memory"};
   if (uv_loop_init(&loop->loop_) != 0) return failed;
-  loop->initialised_ = true;
-  loop->loop_.data = loop.get();
-  uv_timer_init(&loop->loop_, &loop->drain_timer_);
-  uv_timer_init(&loop->loop_, &loop->checkpoint_timer_);
-  loop->wake_.data = loop->drain_timer_.data = loop->checkpoint_timer_.data = loop.get();
   if (uv_async_init(&loop->loop_, &loop->wake_, [](uv_async_t* async) noexcept {
         auto* self = static_cast<Loop*>(async->data);
         self->begin_drain(self->requested_grace_ns_.load());
       }) != 0) {
+    uv_loop_close(&loop->loop_);
     return failed;
   }
+  loop->initialised_ = true;
+  uv_timer_init(&loop->loop_, &loop->drain_timer_);
+  uv_timer_init(&loop->loop_, &loop->checkpoint_timer_);
+  loop->wake_.data = loop->drain_timer_.data = loop->checkpoint_timer_.data = loop.get();
   Loop* self = loop.get();
   for (UniqueFd& fd : listeners) {
     auto listener = std::make_unique<Listener>(

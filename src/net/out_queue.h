@@ -14,7 +14,13 @@ class OutQueue {
   Bytes front() const { return {octets_.data() + begin_, octets_.size() - begin_}; }
   std::size_t size() const { return octets_.size() - begin_; }
   bool empty() const { return size() == 0; }
-  void append(Bytes octets) { octets_.insert(octets_.end(), octets.begin(), octets.end()); }
+  void append(Bytes octets) {
+    if (begin_ > octets_.size() / 2) {  // or a queue that never runs empty grows for ever
+      octets_.erase(octets_.begin(), octets_.begin() + static_cast<std::ptrdiff_t>(begin_));
+      begin_ = 0;
+    }
+    octets_.insert(octets_.end(), octets.begin(), octets.end());
+  }
   void drop(std::size_t octets) {
     begin_ += octets;
     if (begin_ == octets_.size()) clear();

@@ -68,6 +68,7 @@ void Session::close() {
   }
   if (opening_ && opening_->dialer != nullptr) {
     std::exchange(opening_->dialer, nullptr)->cancel();
+    --pins_;  // the timer's is still held
   }
   client_.socket().close();
   upstream_->socket().close();
@@ -198,9 +199,10 @@ void Session::on_end(Side side, Io io, int error) {
                        : error == ETIMEDOUT      ? CloseHow::timeout
                                                  : CloseHow::reset;
   if (phase_ == Phase::relay) return relay_end(side, io, error);
+  // An upstream that is verified and waits for the client: the relay will see it.
+  if (side == Side::upstream && phase_ != Phase::upstream_tls) return;
   if (peer(side).close_how == CloseHow::none) peer(side).close_how = how;
   if (side == Side::upstream) {
-    if (phase_ != Phase::upstream_tls) return;  // verified and idle: the relay will see it
     upstream_->tls()->feed_eof();
     return upstream_tls_failed(io == Io::eof ? "eof" : errno_name(error));
   }
@@ -429,7 +431,6 @@ void Session::go_blind(std::string_view why) {
   disarm();
   log::info("connect", authority() + " is tunnelled unopened: " + std::string(why));
   recorded_ = false;
-  loop_.shared().counters.tunnels_blind.fetch_add(1, std::memory_order_relaxed);
   const Address address = opening_->upstream_address;
   upstream_->send_notify();
   upstream_->socket().close();
@@ -490,15 +491,16 @@ void Session::client_tls_failed() {
 void Session::start_relay() {
   disarm();
   phase_ = Phase::relay;
-  if (recorded_) {
-    start_tap();
-    opening_.reset();
-    return;
-  }
-  loop_.shared().counters.tunnels_blind.fetch_add(1, std::memory_order_relaxed);
   const std::string early = std::exchange(opening_->early, {});
   opening_.reset();
-  if (!early.empty()) relay_octets(Side::client, early);
+  if (recorded_) {
+    start_tap();
+  } else {
+    loop_.shared().counters.tunnels_blind.fetch_add(1, std::memory_order_relaxed);
+    if (!early.empty()) relay_octets(Side::client, early);
+  }
+  // It may have broken while nobody was to read it; no event will tell again.
+  if (phase_ == Phase::relay && upstream_->socket().broken()) read(Side::upstream);
 }
 
 void Session::start_tap() {
@@ -648,15 +650,18 @@ void Session::begin_reset(Side side) {
   phase_ = Phase::resetting;
   peer(relay::other(side)).socket().close();
   reset_side_ = side;
-  reset_deadline_ = now() + limits::kResetWaitNs;
+  unacknowledged_ = 0;
   poll_reset();
 }
 
 void Session::poll_reset() {
   Socket& socket = peer(reset_side_).socket();
-  if (socket.is_open() && socket.unacknowledged() != 0 && now() < reset_deadline_) {
-    return arm(limits::kResetPollNs);
+  const std::size_t left = socket.is_open() ? socket.unacknowledged() : 0;
+  if (left != unacknowledged_) {  // it moves: the other side reads, if slowly
+    unacknowledged_ = left;
+    reset_deadline_ = now() + limits::kResetWaitNs;
   }
+  if (left != 0 && now() < reset_deadline_) return arm(limits::kResetPollNs);
   if (socket.is_open()) socket.reset_on_close();
   close();
 }

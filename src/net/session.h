@@ -160,6 +160,7 @@ class Session final : private tap::TapHost {
   Instant accepted_;
   Instant tls_started_;
   Instant reset_deadline_;
+  std::size_t unacknowledged_ = 0;  // when last looked at
   std::string_view blind_reason_;  // static text
   std::uint64_t to_client_ = 0;    // plain octets handed to the client's side
   std::uint64_t to_upstream_ = 0;  // and to the upstream's

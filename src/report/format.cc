@@ -8,6 +8,15 @@
 #include "base/clock.h"
 
 namespace llmrec::report {
+namespace {
+
+std::string tenth(std::int64_t tenths) {
+  std::string out = std::to_string(tenths / 10);
+  if (tenths % 10 != 0) out += fmt::format(".{}", tenths % 10);
+  return out;
+}
+
+}  // namespace
 
 std::string grouped(std::uint64_t n) {
   std::string out = std::to_string(n);
@@ -30,11 +39,11 @@ std::string duration(std::int64_t ns) {
   if (ns < 0) ns = 0;
   constexpr std::int64_t kTenthOfMs = kNsPerMs / 10;
   const std::int64_t tenths_of_ms = (ns + kTenthOfMs / 2) / kTenthOfMs;
-  if (tenths_of_ms < 100) return fmt::format("{}.{} ms", tenths_of_ms / 10, tenths_of_ms % 10);
+  if (tenths_of_ms < 100) return tenth(tenths_of_ms) + " ms";
   const std::int64_t ms = (ns + kNsPerMs / 2) / kNsPerMs;
   if (ms < 1000) return fmt::format("{} ms", ms);
   const std::int64_t tenths = (ms + 50) / 100;
-  if (tenths < 600) return fmt::format("{}.{} s", tenths / 10, tenths % 10);
+  if (tenths < 600) return tenth(tenths) + " s";
   const std::int64_t s = (ms + 500) / 1000;
   if (s < 3600) return fmt::format("{} min {} s", s / 60, s % 60);
   const std::int64_t min = s / 60;

@@ -79,7 +79,7 @@ std::string connection(const Record& r) {
     out += "TLS " + duration(*r.time_to_tls_ns);
   }
   if (!out.empty()) return out;
-  return r.progress >= record::Progress::connected ? "was already open" : "";
+  return r.progress >= record::Progress::request_sent ? "was already open" : "";
 }
 
 // The sparkline's raster: whole buckets of the record, one or more to a column.
@@ -138,7 +138,7 @@ std::int64_t gap_end(const Record& r, const Raster& raster) {
 Line gap_line(const Record& r, const Raster& raster, const Style& style) {
   const std::int64_t gap = r.max_gap_ns.value_or(0);
   if (gap < 2 * raster.column_ns || gap > kLongestCallNs) return {};
-  const std::int64_t end = gap_end(r, raster);
+  const std::int64_t end = std::max(gap, gap_end(r, raster));
   const auto last =
       std::min(raster.counts.size() - 1,
                static_cast<std::size_t>(std::max<std::int64_t>(0, end - 1) / raster.column_ns));

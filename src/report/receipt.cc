@@ -108,12 +108,12 @@ class Receipt {
     if (r_.http_status) join(what, "HTTP " + std::to_string(*r_.http_status));
     if (what.empty()) what = "no answer yet";
     row(record::name(r_.status), what, role());
-    std::string call = clean(r_.operation);
-    join(call, clean(r_.model));
+    row("call", clean(r_.operation));
+    std::string model = clean(r_.model);
     if (!r_.response_model.empty() && r_.response_model != r_.model) {
-      call += (call.empty() ? "" : " ") + ("(answered by " + clean(r_.response_model) + ')');
+      join(model, "answered by " + clean(r_.response_model));
     }
-    row("call", call);
+    row("model", model);
     std::string provider = clean(r_.provider);
     if (r_.host != r_.provider) join(provider, clean(r_.host));
     join(provider, clean(r_.region));

@@ -56,9 +56,12 @@ class Exchange final : private AnswerEvents {
   // The answer. Heads of 1xx do not come here.
   bool wants_response_field(Bytes lower_name);
   void response_field(Bytes lower_name, Bytes value, Instant now);
+  void response_status(int status) { r_.http_status = status; }  // of a head that may yet be cut
   void response_head(const wire::Http1Head&, Instant now);
   void response_body(Bytes, Instant now);
-  void response_complete(Instant now, bool by_close);
+  // `connection_ended`: the client had said that it was its last, or the close of the upstream is
+  // what completed the answer.
+  void response_complete(Instant now, bool connection_ended);
   void response_malformed(Bytes why);
   void response_octets(std::uint64_t n) { r_.response_bytes += n; }
   void upgraded();  // 101: what follows is another protocol
@@ -73,9 +76,7 @@ class Exchange final : private AnswerEvents {
   bool request_is_complete() const { return e_.request_complete; }
   bool response_is_complete() const { return e_.body_complete; }
   std::uint64_t response_bytes() const { return r_.response_bytes; }
-  // The close of the connection was what completed the answer.
-  bool body_ended_by_close() const { return until_close_; }
-  bool answer_begun() const { return e_.response_head; }
+  bool connection_ended_first() const { return connection_ended_; }
   bool request_was_head() const { return head_request_; }
   Instant started() const { return started_; }
   const RecordId& id() const { return r_.request_id; }
@@ -133,6 +134,7 @@ class Exchange final : private AnswerEvents {
   Timeline timeline_;
   Instant first_body_;
   Instant last_octet_;  // of the answer
+  Instant ended_;       // when the end came that is in the evidence
   record::Progress snapshot_progress_ = record::Progress::none;
   std::string content_type_;      // of the request, then of the answer
   std::string content_encoding_;  // likewise
@@ -147,7 +149,7 @@ class Exchange final : private AnswerEvents {
   std::optional<bool> should_retry_;
   bool retry_after_exact_ = false;
   bool head_request_ = false;
-  bool until_close_ = false;
+  bool connection_ended_ = false;
   bool content_lost_ = false;
   record::Party closed_by_ = record::Party::none;
 };

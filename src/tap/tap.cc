@@ -19,6 +19,8 @@ End upstream_end(CloseHow how) {
       return End::upstream_close_notify;
     case CloseHow::fin:
       return End::upstream_fin;
+    case CloseHow::tls_alert:
+      return End::upstream_alert;
     default:
       return End::upstream_reset;
   }
@@ -108,10 +110,10 @@ class Tap::ResponseSide final : public wire::Http1Handler {
     const std::size_t used = parser_.feed(octets);
     if (parser_.error() != wire::Http1Error::none && !reported_) {
       reported_ = true;
+      if (!parser_.in_message()) current_ = open();
       // Octets behind the last answer of a connection are nobody's.
-      if (Exchange* exchange = open(); exchange != nullptr &&
-                                       parser_.error() != wire::Http1Error::after_close) {
-        exchange->response_malformed(parser_.error_name());
+      if (current_ != nullptr && parser_.error() != wire::Http1Error::after_close) {
+        current_->response_malformed(parser_.error_name());
       }
     }
     if (used < octets.size()) count(octets.size() - used);
@@ -122,15 +124,21 @@ class Tap::ResponseSide final : public wire::Http1Handler {
   }
   bool dead() const { return parser_.error() != wire::Http1Error::none || parser_.upgraded(); }
 
-  void on_message_begin() override { current_ = open(); }
+  void on_message_begin() override {
+    current_ = open();
+    interim_ = false;
+  }
+  void on_status(int status) override {
+    interim_ = status < 200 && status != 101;
+    if (current_ != nullptr && !interim_) current_->response_status(status);
+  }
   bool wants_field(Bytes name) override {
-    return current_ != nullptr && current_->wants_response_field(name);
+    return current_ != nullptr && !interim_ && current_->wants_response_field(name);
   }
   void on_field(Bytes name, Bytes value) override {
     current_->response_field(name, value, tap_.now_);
   }
   wire::BodyRule on_head(const wire::Http1Head& head) override {
-    interim_ = head.status < 200 && head.status != 101;
     if (current_ == nullptr || interim_) return wire::BodyRule::by_framing;
     current_->response_head(head, tap_.now_);
     if (head.status == 101) {
@@ -144,7 +152,7 @@ class Tap::ResponseSide final : public wire::Http1Handler {
   }
   void on_message_complete() override {
     if (current_ != nullptr && !interim_ && !parser_.upgraded()) {
-      current_->response_complete(tap_.now_, finishing_);
+      current_->response_complete(tap_.now_, finishing_ || tap_.client_end_.any());
     }
   }
   void on_octets(std::size_t n) override { count(n); }
@@ -157,7 +165,6 @@ class Tap::ResponseSide final : public wire::Http1Handler {
     return nullptr;
   }
   void count(std::size_t n) {
-    if (current_ == nullptr) current_ = open();
     if (current_ == nullptr) {
       tap_.unclaimed_ += n;
     } else {
@@ -253,11 +260,12 @@ void Tap::on_client_end(const SideEnd& how, Instant now) {
   const bool said_before = client_end_.any();
   if (!said_before) client_end_ = how;
   for (auto& exchange : exchanges_) {
-    if (orderly(how.how)) {
-      // A half-close: the answer may still come whole. A request that was cut may not.
-      if (!exchange->request_is_complete()) exchange->end(End::client_closed, Party::client, now);
-    } else if (!exchange->response_is_complete()) {
+    if (exchange->response_is_complete()) continue;
+    if (!orderly(how.how)) {
       exchange->end(said_before ? End::client_closed : End::client_reset, Party::client, now);
+    } else if (!exchange->request_is_complete()) {
+      // A half-close: the answer may still come whole. A request that was cut may not.
+      exchange->end(End::client_closed, Party::client, now);
     }
   }
   if (!orderly(how.how)) client_gone_ = true;
@@ -298,8 +306,12 @@ void Tap::settle(Instant now) {
     const bool delivered = accepted_ >= end || client_gone_;
     if (!delivered) return;
     if (front.response_is_complete()) {
-      if (!front.request_is_complete() && !front.end_known()) return;
-      const bool ended_with_it = front.body_ended_by_close() || client_gone_;
+      // An early answer: the rest of the request may come as long as both sides are there.
+      const bool request_over =
+          front.request_is_complete() || client_end_.any() || upstream_end_.any();
+      if (!request_over) return;
+      const bool ended_with_it =
+          front.connection_ended_first() || !front.request_is_complete() || client_gone_;
       finish_front(now, !ended_with_it);
     } else if (upstream_end_.any() || client_gone_) {
       finish_front(now, false);

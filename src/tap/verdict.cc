@@ -16,8 +16,11 @@ bool client_left(End end) { return end == End::client_closed || end == End::clie
 
 bool upstream_broke(End end) {
   return end == End::upstream_close_notify || end == End::upstream_fin ||
-         end == End::upstream_reset;
+         end == End::upstream_reset || end == End::upstream_alert;
 }
+
+// A stream whose content is followed. Of any other body the framing is all that is known.
+bool followed(const Evidence& e) { return e.stream && (e.owes_finish || e.owes_done); }
 
 ErrorType enforced_timeout(End end) {
   switch (end) {
@@ -43,7 +46,7 @@ ErrorType client_error(const Evidence& e) {
 ErrorType broken_off(End end) {
   if (end == End::draining) return ErrorType::recorder_draining;
   if (const ErrorType timeout = enforced_timeout(end); timeout != ErrorType::none) return timeout;
-  if (end == End::upstream_reset) return ErrorType::upstream_reset;
+  if (end == End::upstream_reset || end == End::upstream_alert) return ErrorType::upstream_reset;
   if (upstream_broke(end)) return ErrorType::stream_interrupted;
   return ErrorType::none;
 }
@@ -61,14 +64,13 @@ ErrorType after_finish(const Evidence& e) {
   return e.owes_done && !e.done ? ErrorType::missing_done_event : ErrorType::missing_usage;
 }
 
-// A plain answer has no stages: a body octet is the first token, and all that follows.
+// A plain answer has no stages, and in a body that is not followed none can be seen: there a body
+// octet is the first token.
 Stage stage_reached(const Evidence& e) {
-  if (!e.stream) {
-    return e.response_head && e.body_begun ? Stage::after_first_token : Stage::before_first_token;
-  }
-  if (e.finish) return Stage::after_finish_reason;
-  if (e.tool_open) return Stage::during_tool_call;
-  return e.token ? Stage::after_first_token : Stage::before_first_token;
+  if (e.stream && e.finish) return Stage::after_finish_reason;
+  if (e.stream && e.tool_open) return Stage::during_tool_call;
+  if (e.stream && e.token) return Stage::after_first_token;
+  return !followed(e) && e.body_begun ? Stage::after_first_token : Stage::before_first_token;
 }
 
 // The rules of llmrec-record(5), in their order; the first that matches decides.
@@ -82,19 +84,22 @@ void classify(const Evidence& e, Verdict& v) {
   if (e.end == End::died) {
     return set(10, Status::failed, Stage::unknown, ErrorType::recorder_stopped);
   }
-  if (e.setup_error != ErrorType::none) {
+  const bool left_early = e.setup_error == ErrorType::request_incomplete ||
+                          (client_left(e.end) && !e.request_complete && !e.request_malformed);
+  if (e.setup_error != ErrorType::none && !left_early) {
     return set(1, Status::failed, Stage::before_request, e.setup_error);
   }
-  if (e.request_malformed) {
+  // What we could not read the provider may have understood: an answer other than an error says so.
+  if (e.request_malformed && !(e.response_head && e.status < 400)) {
     return set(1, Status::failed, Stage::before_request, ErrorType::malformed_request);
   }
-  if (client_left(e.end) && !e.request_complete) {
+  if (left_early) {
     return set(1, Status::aborted, Stage::before_request, ErrorType::request_incomplete);
   }
   if (e.response_head && e.status >= 400) {
     return set(2, Status::failed, Stage::request_rejected, e.rejection);
   }
-  if (e.error_event || (e.finish && e.finish_bad)) {
+  if (e.error_event || e.finish_bad) {
     return set(3, Status::failed, stage_reached(e), ErrorType::stream_error_event);
   }
   if (terminal_condition(e)) return set(4, Status::ok, Stage::none, ErrorType::none);
@@ -127,9 +132,13 @@ void blame_connection_end(const Evidence& e, Verdict& v) {
       v.fault = Fault::network;
       v.fault_evidence.insert(FaultEvidence::upstream_reset);
       break;
+    case End::upstream_alert:
+      v.fault = Fault::network;
+      v.fault_evidence.insert(FaultEvidence::upstream_tls_alert);
+      break;
     case End::upstream_close_notify:
       v.fault = Fault::provider;
-      v.fault_evidence.insert(FaultEvidence::upstream_close_notify_without_finish);
+      if (!e.finish) v.fault_evidence.insert(FaultEvidence::upstream_close_notify_without_finish);
       break;
     case End::draining:
       v.fault = Fault::recorder;
@@ -214,7 +223,7 @@ void blame_stream(const Evidence& e, Verdict& v) {
   if (e.body_complete && !e.finish) {
     v.fault_evidence.insert(FaultEvidence::body_complete_without_finish);
   }
-  if (e.finish) v.fault_evidence.insert(FaultEvidence::terminal_signal_missing);
+  if (e.finish && e.stream) v.fault_evidence.insert(FaultEvidence::terminal_signal_missing);
 }
 
 void blame(const Evidence& e, Verdict& v) {
@@ -226,9 +235,7 @@ void blame(const Evidence& e, Verdict& v) {
     case 3:
       v.fault = e.quota ? Fault::app : Fault::provider;
       if (e.error_event) v.fault_evidence.insert(FaultEvidence::error_event);
-      if (e.finish && e.finish_bad) {
-        v.fault_evidence.insert(FaultEvidence::finish_reason_says_error);
-      }
+      if (e.finish_bad) v.fault_evidence.insert(FaultEvidence::finish_reason_says_error);
       if (e.quota) v.fault_evidence.insert(FaultEvidence::error_code_says_quota);
       return;
     case 4:
@@ -248,10 +255,7 @@ void blame(const Evidence& e, Verdict& v) {
 
 bool terminal_condition(const Evidence& e) {
   if (!e.response_head) return false;
-  // A whole answer, or a body that nothing is known of: its framing is all there is to complete.
-  if (!e.stream || (!e.owes_finish && !e.owes_done)) {
-    return e.body_complete && !(e.stream && e.owes_usage && !e.usage);
-  }
+  if (!followed(e)) return e.body_complete && !(e.stream && e.owes_usage && !e.usage);
   return terminal_missing(e).empty();
 }
 

@@ -15,7 +15,8 @@ enum class End : std::uint8_t {
   none,                   // the HTTP message ended properly, or nothing ended yet
   upstream_close_notify,  // inside the message
   upstream_fin,           // TCP FIN, without close_notify on TLS
-  upstream_reset,         // RST, or a fatal TLS alert
+  upstream_reset,         // RST
+  upstream_alert,         // a fatal TLS alert
   client_closed,          // close_notify or FIN, then gone
   client_reset,
   headers_timeout,  // the four that are enforced on request
@@ -46,7 +47,7 @@ struct Evidence {
   bool tool_started = false;
   bool tool_open = false;
   bool finish = false;      // every choice that was seen has its finish reason
-  bool finish_bad = false;  // and one of them says error or abort
+  bool finish_bad = false;  // some choice's finish reason says error or abort
   bool done = false;
   bool usage = false;       // final usage
   bool error_event = false;

@@ -68,6 +68,13 @@ struct Http1Parser::Callbacks {
     });
   }
 
+  static int on_status_complete(llhttp_t* l) noexcept {
+    return guarded(l, [&](Http1Parser& p) {
+      p.handler_.on_status(l->status_code);
+      return 0;
+    });
+  }
+
   static int on_header_field(llhttp_t* l, const char* at, std::size_t size) noexcept {
     return guarded(l, [&](Http1Parser& p) {
       HeadBuffer& b = buffer(p);
@@ -175,6 +182,7 @@ struct Http1Parser::Callbacks {
       llhttp_settings_init(&made);
       made.on_message_begin = on_message_begin;
       made.on_url = on_url;
+      made.on_status_complete = on_status_complete;
       made.on_header_field = on_header_field;
       made.on_header_field_complete = on_header_field_complete;
       made.on_header_value = on_header_value;

@@ -44,6 +44,7 @@ class Http1Handler {
  public:
   virtual ~Http1Handler() = default;
   virtual void on_message_begin() = 0;             // first octet of a message
+  virtual void on_status(int /*status*/) {}        // the status line is whole; its head may not be
   virtual bool wants_field(Bytes lower_name) = 0;  // false: the value is skipped unread
   // A wanted field, whole, blanks trimmed, cut at limits::kHttpFieldValueMax.
   virtual void on_field(Bytes lower_name, Bytes value) = 0;

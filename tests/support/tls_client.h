@@ -64,6 +64,7 @@ class TlsClient {
   bool read_bytes(std::uint64_t total);  // counted from the beginning
   Received read_to_end();                // until TCP ended, or the deadline
   Received received() const;             // without waiting
+  void set_timeout(std::int64_t ms) { options_.timeout_ms = ms; }
   void pause_reading(bool on) { conn_->set_reading(!on); }
 
   bool close_notify() { return conn_->close_notify(deadline()); }

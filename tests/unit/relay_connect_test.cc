@@ -178,6 +178,9 @@ TEST_CASE("targets that are refused") {
     CHECK_FALSE(o.forward);
   }
   CHECK(connect_to(std::string(63, 'a') + ".com:443").state == ConnectState::ready);
+  CHECK(connect_to("user:pw@a.example:443").reason == "user information in the CONNECT target");
+  CHECK(connect_to("a.example").reason == "the CONNECT target has no port");
+  CHECK(connect_to("a.example:0").reason == "the port is not a number from 1 to 65535");
 }
 
 TEST_CASE("odd address literals are refused by that name") {
@@ -244,7 +247,7 @@ TEST_CASE("other things that arrive on a proxy port") {
     CHECK(parse(line + "no colon\r\n\r\n").status == 400);
     CHECK(parse(line + ": empty\r\n\r\n").status == 400);
     CHECK(parse(line + "Host : a\r\n\r\n").status == 400);
-    CHECK(parse(line + "A: b\r\n folded\r\n\r\n").status == 400);
+    CHECK(parse(line + "A: b\r\n folded\r\n\r\n").reason == "a folded header line");
     CHECK(parse(line + "Transfer-Encoding: chunked\r\n\r\n").status == 400);
     CHECK(parse(line + "content-length: 5\r\n\r\nhello").status == 400);
     CHECK(parse(line + "A:\r\nB:b\r\n\r\n").state == ConnectState::ready);

@@ -188,11 +188,10 @@ TEST_CASE("support tls_client: a silent server ends in a timeout, a closed port 
   {
     FakeProvider provider(ends.provider(false, {ReadUntilEof{}}));
     port = provider.port();
-    ClientOptions options = ends.client(provider, false);
-    options.timeout_ms = 30;
-    TlsClient client(options);
+    TlsClient client(ends.client(provider, false));
     REQUIRE(client.connect().has_value());
     REQUIRE(client.send(kRequest));
+    client.set_timeout(30);
     const auto got = client.read_to_end();
     CHECK(got.ending == Ending::timeout);
     CHECK(got.end == "open");

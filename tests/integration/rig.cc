@@ -1,0 +1,102 @@
+#include "rig.h"
+
+#include <doctest/doctest.h>
+
+#include <utility>
+
+#include "support/openai_stream.h"
+
+namespace llmrec::integration {
+
+std::string connect_to(std::uint16_t port, const std::string& authority) {
+  return authority + ":127.0.0.1:" + std::to_string(port);
+}
+
+namespace {
+
+RecorderOptions recorder_options(const TempDir& dir, const TestCa& ca, std::uint16_t provider,
+                                 std::vector<std::string> flags) {
+  flags.insert(flags.end(), {"--connect-to", connect_to(provider)});
+  return {.home = dir.path(), .upstream_ca = ca.file(), .flags = std::move(flags)};
+}
+
+}  // namespace
+
+Rig::Rig(RigOptions options)
+    : ca_(dir_.path() / "provider-ca"),
+      provider_(complete(ca_, options)),
+      recorder_(recorder_options(dir_, ca_, provider_.port(), std::move(options.flags))) {}
+
+ProviderOptions Rig::complete(const TestCa& ca, RigOptions& options) {
+  ProviderOptions provider = std::move(options.provider);
+  if (options.clear) return provider;
+  if (!provider.tls) provider.tls.emplace();
+  provider.tls->leaf = ca.leaf(options.leaf, {kHost, "localhost", "127.0.0.1"});
+  return provider;
+}
+
+ClientOptions Rig::through() const {
+  ClientOptions options;
+  options.timeout_ms = kPatienceMs;
+  options.via = Hop{.port = recorder_.port(), .target = kAuthority};
+  options.tls = ClientTls{.ca_file = recorder_.bundle(), .name = kHost};
+  return options;
+}
+
+ClientOptions Rig::past() const {
+  ClientOptions options;
+  options.timeout_ms = kPatienceMs;
+  options.port = provider_.port();
+  options.tls = ClientTls{.ca_file = ca_.file(), .name = kHost};
+  return options;
+}
+
+TlsClient Rig::connect(ClientOptions options) {
+  TlsClient client(std::move(options));
+  const auto connected = client.connect();
+  REQUIRE_MESSAGE(connected.has_value(),
+                  (connected ? "" : connected.error().detail + "\n" + client.proxy_answer()));
+  return client;
+}
+
+ConnectionLog Rig::finished(std::size_t connection) {
+  REQUIRE(provider_.wait_for(
+      connection, [](const ConnectionLog& log) { return log.finished; }, kPatienceMs));
+  ConnectionLog log = provider_.logs()[connection];
+  for (const std::string& problem : log.problems) MESSAGE("provider: ", problem);
+  return log;
+}
+
+RigOptions answering(Script script) {
+  return answering(Handler([script = std::move(script)](const Request&) { return script; }));
+}
+
+RigOptions answering(Handler handler) {
+  RigOptions options;
+  options.provider.handler = std::move(handler);
+  return options;
+}
+
+std::string chat(const std::vector<std::pair<std::string, std::string>>& headers) {
+  RawRequest request;
+  request.headers = {{"Authorization", "Bearer sk-made-up"}, {"Content-Type", "application/json"}};
+  request.headers.insert(request.headers.end(), headers.begin(), headers.end());
+  openai::Ask ask;
+  ask.include_usage = true;
+  request.body = openai::request_json(ask);
+  return render(request);
+}
+
+std::string get(const std::string& target, const std::string& method) {
+  return render({.method = method, .target = target, .host = kHost});
+}
+
+std::vector<HttpMessage> answers(const Received& received, std::vector<std::string> methods) {
+  const ParsedHttp parsed = parse_http(HttpReader::Kind::response, received.bytes,
+                                       received.ending != Ending::open, std::move(methods));
+  REQUIRE_MESSAGE(parsed.broken.empty(), parsed.broken);
+  REQUIRE(parsed.whole);
+  return parsed.messages;
+}
+
+}  // namespace llmrec::integration
