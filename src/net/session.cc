@@ -483,7 +483,7 @@ void Session::client_tls_failed() {
                Party::client);
   if (distrust) {
     log::warn("tls", "a client does not trust our CA for " + authority() + " (alert " + detail +
-                         "): point it at the file of --ca-bundle-out, see 'llmrec ca env'");
+                         "): point it at the file of --ca-bundle-out, see llmrec(7)");
   }
   linger();
 }

@@ -80,6 +80,7 @@ class Tap::RequestSide final : public wire::Http1Handler {
     tap_.exchanges_.push_back(std::make_unique<Exchange>(tap_.host_.mint(tap_.now_), tap_.facts_,
                                                          tap_.first_exchange_, tap_.now_));
     tap_.first_exchange_ = false;
+    if (tap_.response_->dead()) tap_.exchanges_.back()->blind(TapState::blind, "parse_error");
   }
   bool wants_field(Bytes name) override { return current()->wants_request_field(name); }
   void on_field(Bytes name, Bytes value) override { current()->request_field(name, value); }
@@ -114,6 +115,7 @@ class Tap::ResponseSide final : public wire::Http1Handler {
       // Octets behind the last answer of a connection are nobody's.
       if (current_ != nullptr && parser_.error() != wire::Http1Error::after_close) {
         current_->response_malformed(parser_.error_name());
+        blind_the_rest();
       }
     }
     if (used < octets.size()) count(octets.size() - used);
@@ -163,6 +165,11 @@ class Tap::ResponseSide final : public wire::Http1Handler {
       if (!exchange->response_is_complete()) return exchange.get();
     }
     return nullptr;
+  }
+  void blind_the_rest() {
+    for (auto& exchange : tap_.exchanges_) {
+      if (!exchange->response_is_complete()) exchange->blind(TapState::blind, "parse_error");
+    }
   }
   void count(std::size_t n) {
     if (current_ == nullptr) {

@@ -169,9 +169,9 @@ Load::Load(Options options)
 void Load::run() {
   start_ = mark();
   begin(Phase::connecting, kPatience);
-  open_more();
   std::array<epoll_event, kEpollEvents> events{};
   while (phase_ != Phase::done) {
+    open_more();
     const nanoseconds ns = wait();
     const timespec timeout{static_cast<time_t>(ns.count() / kNsPerSecond),
                            static_cast<long>(ns.count() % kNsPerSecond)};
@@ -294,7 +294,7 @@ Connection& Load::add(bool client, net::UniqueFd fd) {
 }
 
 void Load::open_more() {
-  while (opened_ < o_.streams && opening_ < kOpeningAtOnce) {
+  while (sending() && opened_ < o_.streams && opening_ < kOpeningAtOnce) {
     ++opened_;
     ++opening_;
     Connection& c = add(true, connect_to(o_.relay));
@@ -365,11 +365,11 @@ void Load::on_answer_octets(Connection& c, std::size_t octets) {
     c.ready = true;
     ++ready_;
     --opening_;
-    if (streams()) octets -= stream_head().size();  // a record of its own
-    open_more();
   }
   if (streams()) {
-    received_ += octets;
+    const std::size_t head = std::min<std::size_t>(octets, stream_head().size() - c.received);
+    c.received += head;
+    received_ += octets - head;
     return;
   }
   c.received += octets;
@@ -381,8 +381,7 @@ void Load::on_answer_octets(Connection& c, std::size_t octets) {
   c.tls->close_notify(cipher_);
   send(c);
   remove(c);
-  if (opened_ > 0) --opened_;
-  open_more();
+  --opened_;
 }
 
 void Load::on_request(Connection& c) {
