@@ -204,6 +204,11 @@ void identity(Object& o, const Record& r) {
   facts(o, "notes", r.notes);
 }
 
+// A fact of the answer: without a response head nobody knows, which is not the same as no.
+std::optional<bool> since_head(const Record& r, bool fact) {
+  return r.progress >= Progress::headers ? std::optional<bool>(fact) : std::nullopt;
+}
+
 void asked(Object& o, const Record& r) {
   instant(o, "started_at", r.started_at_us);
   o.text("provider", r.provider);
@@ -248,9 +253,9 @@ void happened(Object& o, const Record& r) {
   }
   out.push_back(']');
   o.text("finish_class", name(r.finish_class));
-  o.flag("done_event_received", r.done_event_received);
-  o.flag("usage_available", r.usage_available);
-  o.flag("error_event_received", r.error_event_received);
+  o.flag("done_event_received", since_head(r, r.done_event_received));
+  o.flag("usage_available", since_head(r, r.usage_available));
+  o.flag("error_event_received", since_head(r, r.error_event_received));
   o.names("terminal_missing", r.terminal_missing);
   o.flag("truncated", r.truncated);
   o.names("warnings", r.warnings);
@@ -356,9 +361,7 @@ void how_it_ended(Object& o, const Record& r) {
   o.text("client_delivery_status", name(r.client_delivery_status));
   o.flag("upstream_cancelled", r.upstream_cancelled);
   o.flag("upstream_active_at_abort", r.upstream_active_at_abort);
-  // Before a response head nobody knows whether the provider has counted anything.
-  const bool head = r.progress >= Progress::headers;
-  o.flag("billing_received", head ? std::optional<bool>(r.usage_available) : std::optional<bool>());
+  o.flag("billing_received", since_head(r, r.usage_available));
 }
 
 }  // namespace
