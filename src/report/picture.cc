@@ -13,6 +13,8 @@ namespace {
 using record::Record;
 using record::Status;
 
+// Shorter gaps are the rhythm of a stream, not a silence.
+constexpr std::int64_t kSilenceNs = 100 * kNsPerMs;
 constexpr std::size_t kTimeColumns = 12;
 // No call runs for a month; a damaged record must not overflow the arithmetic below.
 constexpr std::int64_t kLongestCallNs = 31LL * 24 * 3600 * kNsPerSecond;
@@ -137,7 +139,7 @@ std::int64_t gap_end(const Record& r, const Raster& raster) {
 // Below the sparkline: a bracket under the longest silence, with its length beside it.
 Line gap_line(const Record& r, const Raster& raster, const Style& style) {
   const std::int64_t gap = r.max_gap_ns.value_or(0);
-  if (gap < 2 * raster.column_ns || gap > kLongestCallNs) return {};
+  if (gap < kSilenceNs || gap < 2 * raster.column_ns || gap > kLongestCallNs) return {};
   const std::int64_t end = std::max(gap, gap_end(r, raster));
   const auto last =
       std::min(raster.counts.size() - 1,

@@ -54,7 +54,8 @@ inline Record tool_call_cut() {
   r.actual_output_tokens = 461;
   r.actual_output_tokens_low = 415;
   r.actual_output_tokens_high = 507;
-  r.response_bytes = r.bytes_to_client.emplace(11'902);
+  r.response_bytes = 11'902;
+  r.bytes_to_client = 11'902;
   r.last_chunk_ns = 3'690'000'000;
   r.chunk_timeline.counts = {1, 0, 2, 1, 2, 3, 2, 1, 3, 4, 2, 3, 2, 2, 1, 2, 2, 1, 1, 1, 1};
   r.max_gap_ns = 1'531'040'000;
@@ -106,7 +107,8 @@ inline Record before_token() {
   r.max_gap_at_chunk = 2;
   r.gap_had_pings = true;
   r.truncated = {};
-  r.response_bytes = r.bytes_to_client.emplace(540);
+  r.response_bytes = 540;
+  r.bytes_to_client = 540;
   r.retry_safety = RetrySafety::safe;
   r.timeouts_exceeded.insert(Budget::first_token);
   r.budgets.first_token_ns = 30'000'000'000;
@@ -165,7 +167,8 @@ inline Record rejected() {
   r.time_to_headers_ns = 88'000'000;
   r.time_to_first_byte_ns = 88'100'000;
   r.duration_ns = 88'400'000;
-  r.response_bytes = r.bytes_to_client.emplace(612);
+  r.response_bytes = 612;
+  r.bytes_to_client = 612;
   r.client_delivery_status = Delivery::full;
   r.body_complete = true;
   r.closed_by = Party::none;
