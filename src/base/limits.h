@@ -188,6 +188,8 @@ inline constexpr std::size_t kReservedDescriptors = 64;
 inline constexpr std::size_t kDescriptorsPerSession = 2;
 // libuv runs (threads + 1) / 2 lookups at once: with its four, two dead names stall all others.
 inline constexpr int kResolverThreads = 32;
+// How often an enforced budget is looked at, while a call runs.
+inline constexpr std::int64_t kBudgetPollNs = 20'000'000;
 // A running call is checkpointed when it is this old and got further, and otherwise this often while
 // it moves.
 inline constexpr std::int64_t kCheckpointSoonNs = 10'000'000;

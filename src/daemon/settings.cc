@@ -98,6 +98,7 @@ Result<net::Settings> make_settings(const cli::ServeOptions& options, std::size_
   s.deny_unlisted = options.deny_unlisted;
   s.tunnel_untrusting = options.tunnel_untrusting;
   s.refuse_h2 = options.h2 == cli::H2::refuse;
+  s.enforce_timeouts = options.enforce_timeouts;
   s.tags = options.tags;
   s.connect_timeout_ns = options.connect_timeout_ns;
   s.budgets = {.connect_ns = options.connect_timeout_ns,

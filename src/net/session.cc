@@ -238,6 +238,8 @@ void Session::on_timer() {
       return close();
     case Phase::resetting:
       return poll_reset();
+    case Phase::relay:
+      return enforce_budgets();
     default:
       return close();
   }
@@ -572,6 +574,9 @@ void Session::relay_plain(Side side, Bytes plain) {
     tap_->on_bytes(direction(side), plain, now());
     settle_accepted();
     if (tap_->changed()) loop_.note_change(this, tap_->has_news());
+    if (loop_.shared().settings.enforce_timeouts && tap_->running() != 0) {
+      if (uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_)) == 0) arm(limits::kBudgetPollNs);
+    }
     if (loop_.draining() && tap_->running() == 0) end_now();
   }
   take_steps();
@@ -675,18 +680,27 @@ void Session::on_drain() {
 
 void Session::end_now() {
   if (phase_ == Phase::closed) return;
-  const bool running = tap_ && tap_->running() != 0;
-  if (tap_) tap_->on_over(tap::End::draining, now());
-  if (phase_ == Phase::relay && !running) {
-    // Idle: an orderly good-bye to both.
+  if (tap_ && tap_->running() != 0) return cut(tap::End::draining);
+  if (phase_ == Phase::relay) {  // idle: an orderly good-bye to both
     client_.send_notify();
     upstream_->send_notify();
-  } else if (phase_ == Phase::relay) {
-    // A call is cut: a clean end would look like the end of the answer.
-    client_.socket().reset_on_close();
-    upstream_->socket().reset_on_close();
   }
   close();
+}
+
+// Ends a running call. By resets: a clean end would look like the end of the answer.
+void Session::cut(tap::End reason) {
+  tap_->on_over(reason, now());
+  client_.socket().reset_on_close();
+  upstream_->socket().reset_on_close();
+  close();
+}
+
+void Session::enforce_budgets() {
+  if (!tap_ || tap_->running() == 0) return;
+  const tap::End overdue = tap_->overdue(now());
+  if (overdue != tap::End::none) return cut(overdue);
+  arm(limits::kBudgetPollNs);
 }
 
 void Session::checkpoint(Instant now) {

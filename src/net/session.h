@@ -125,6 +125,8 @@ class Session final : private tap::TapHost {
   void begin_reset(Side side);
   void poll_reset();
   void tell_tap_end(Side side);
+  void enforce_budgets();
+  void cut(tap::End reason);
   void settle_accepted();
   bool key_update_flood(Side side);
 

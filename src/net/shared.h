@@ -35,6 +35,7 @@ struct Settings {
   bool deny_unlisted = false;
   bool tunnel_untrusting = false;
   bool refuse_h2 = false;
+  bool enforce_timeouts = false;
   record::Facts tags;
   record::Budgets budgets;
   std::int64_t connect_timeout_ns = 10 * kNsPerSecond;

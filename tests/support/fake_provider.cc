@@ -122,8 +122,9 @@ void FakeProvider::start(UniqueFd socket) {
   book_.change(log, [](ConnectionLog& l) { l.accepted_at = now(); });
   worker.connection =
       std::make_unique<ProviderConnection>(std::move(socket), options_, tls_.get(), book_, log);
-  worker.thread = std::thread([c = worker.connection.get()] { c->run(); });
+  // In the list before it can stand at a gate: open_gate() wakes only whom it finds there.
   const std::lock_guard lock(workers_mutex_);
+  worker.thread = std::thread([c = worker.connection.get()] { c->run(); });
   workers_.push_back(std::move(worker));
 }
 

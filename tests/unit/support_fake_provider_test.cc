@@ -75,6 +75,22 @@ TEST_CASE("support fake_provider: a gate holds the answer until the test opens i
   CHECK(client.read_until("data: 2\n\n\r\n0\r\n\r\n"));
 }
 
+TEST_CASE("support fake_provider: a gate that opens the moment it is reached is not missed") {
+  ProviderOptions options;
+  options.handler = [](const Request& r) {
+    return Script{WaitFor{r.target}, Send{"HTTP/1.1 204 No Content\r\n\r\n"}};
+  };
+  FakeProvider provider(std::move(options));
+  for (std::size_t i = 0; i < 300; ++i) {
+    const std::string gate = "/" + std::to_string(i);
+    TlsClient client = plain(provider);
+    REQUIRE(client.send(get(gate)));
+    REQUIRE(provider.wait_for(i, [&](const ConnectionLog& l) { return l.waiting_for == gate; }));
+    provider.open_gate(gate);
+    REQUIRE(client.read_until("204"));
+  }
+}
+
 TEST_CASE("support fake_provider: 100-continue, and an early answer that never reads the body") {
   ProviderOptions options;
   options.at_head = [](const Request& r) -> std::optional<Script> {
