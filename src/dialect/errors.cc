@@ -80,6 +80,9 @@ constexpr std::array kWords = std::to_array<Word>({
     {"failed_precondition", ErrorType::invalid_request},
     {"validationexception", ErrorType::invalid_request},
     {"tool_use_failed", ErrorType::invalid_request},
+    {"validation", ErrorType::invalid_request},  // TGI's error_type
+    {"generation", ErrorType::server_error},
+    {"incomplete_generation", ErrorType::server_error},
     {"not_supported_error", ErrorType::invalid_request},
 });
 

@@ -23,6 +23,7 @@ enum Slot : std::uint16_t {
   kErrorType,
   kErrorCode,
   kErrorStatus,
+  kErrorWord,
   kChoice,
   kChoiceIndex,
   kFinish,
@@ -67,6 +68,11 @@ constexpr std::array kAnswer = std::to_array<JsonPath>({
     {"error", kErrorObject},
     {"error.type", kErrorType},
     {"error.code", kErrorCode},
+    {"error.status", kErrorWord},  // Google's type
+    {"error_type", kErrorWord},    // TGI's
+    {"[].error", kErrorObject},    // Google wraps some error bodies in an array
+    {"[].error.code", kErrorCode},
+    {"[].error.status", kErrorWord},
     {"error.status_code", kErrorStatus},
     {"error.http_status_code", kErrorStatus},
     {"choices[]", kChoice},
@@ -309,6 +315,9 @@ class OpenaiChat final : public Dialect {
       case kErrorCode:
         append_cut(error().code, part, limits::kRecordNameMax);
         break;
+      case kErrorWord:
+        append_cut(error_word_, part, limits::kRecordNameMax);
+        break;
       case kFinish:
         finish(part, last);
         break;
@@ -370,6 +379,8 @@ class OpenaiChat final : public Dialect {
     object_.clear();
     top_type_.clear();
     top_code_.clear();
+    error_word_.clear();
+    finish_.clear();
   }
 
   void finish_document(Bytes) override {
@@ -379,13 +390,15 @@ class OpenaiChat final : public Dialect {
       error();
     }
     if (delta_.error) {
+      if (delta_.error->type.empty()) delta_.error->type = error_word_;
       // Mistral, xAI and others put the words at the top level.
       if (delta_.error->type.empty()) delta_.error->type = top_type_;
       if (delta_.error->code.empty()) delta_.error->code = top_code_;
     }
     finished_ = finished_ || !delta_.finishes.empty();
     // Perplexity repeats running totals in every chunk; they are final only where the choice ends.
-    delta_.usage_final = delta_.usage.output.has_value() && (finished_ || delta_.choices.empty());
+    delta_.usage_final = delta_.usage.output.has_value() &&
+                         (whole() || finished_ || delta_.choices.empty());
   }
 
  private:
@@ -463,6 +476,7 @@ class OpenaiChat final : public Dialect {
   std::string object_;
   std::string top_type_;
   std::string top_code_;
+  std::string error_word_;
   std::string finish_;
   bool finished_ = false;
 };

@@ -49,6 +49,8 @@ void ToolCalls::set_index(std::uint32_t index) {
   if (const ToolCallState* call = find(p.choice, index)) {
     p.followed = call->shape;
     p.following = true;
+    p.followed_call = static_cast<std::size_t>(call - calls_.data());
+    p.followed_bytes = call->arguments_bytes;
   }
 }
 
@@ -90,6 +92,12 @@ ToolCallState* ToolCalls::find(std::uint32_t choice, std::uint32_t index) {
   return it == calls_.rend() ? nullptr : &*it;
 }
 
+// A piece of the same document may have changed the call since, or begun another in its place.
+bool ToolCalls::followed_from(const Piece& p, const ToolCallState& call) const {
+  return p.following && p.followed_call == static_cast<std::size_t>(&call - calls_.data()) &&
+         p.followed_bytes == call.arguments_bytes;
+}
+
 void ToolCalls::commit(const Piece& p) {
   const std::uint32_t index = p.index.value_or(p.position);
   ToolCallState* call = find(p.choice, index);
@@ -111,6 +119,7 @@ void ToolCalls::commit(const Piece& p) {
   if (call->id.empty()) call->id = p.id;
   if (call->name.empty()) call->name = p.name;
   const bool first_arguments = call->arguments_bytes == 0;
+  const bool followed = followed_from(p, *call);
   call->arguments_bytes = saturating_add(call->arguments_bytes, p.arguments_bytes);
   if (p.object) {
     call->object = true;
@@ -119,7 +128,7 @@ void ToolCalls::commit(const Piece& p) {
   } else if (p.arguments_bytes != 0) {
     if (first_arguments && call->shape_known) {
       call->shape = p.fresh;
-    } else if (p.following && !another) {
+    } else if (followed) {
       call->shape = p.followed;
     } else if (!p.overflow) {
       call->shape.feed(p.held);

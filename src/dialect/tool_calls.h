@@ -76,6 +76,8 @@ class ToolCalls {
     wire::JsonShape fresh;     // as if these were the first arguments of the call
     wire::JsonShape followed;  // continued from the call that `index` names
     bool following = false;
+    std::size_t followed_call = 0;     // its position, and how much of it there was then
+    std::uint64_t followed_bytes = 0;
     bool overflow = false;     // held is not all of it
     bool object = false;
     bool free_text = false;
@@ -85,6 +87,7 @@ class ToolCalls {
   Piece& piece() { return pieces_[staged_ - 1]; }
   ToolCallState* find(std::uint32_t choice, std::uint32_t index);
   void commit(const Piece&);
+  bool followed_from(const Piece&, const ToolCallState&) const;
 
   std::vector<ToolCallState> calls_;  // at most limits::kToolCallsMax, in order of appearance
   std::vector<Piece> pieces_;         // reused; the first staged_ are of this document

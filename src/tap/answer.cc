@@ -8,6 +8,7 @@ using wire::DecodeStatus;
 using wire::JsonState;
 
 constexpr Bytes kDone = "[DONE]";
+constexpr Bytes kErrorField = "error:";
 
 bool media_type_is(Bytes content_type, Bytes wanted) {
   content_type = content_type.substr(0, content_type.find(';'));
@@ -49,7 +50,7 @@ void AnswerReader::lose(std::string_view why) {
 }
 
 void AnswerReader::feed(Bytes coded) {
-  if (lost_ || coded.empty()) return;
+  if (lost_ || finished_ || coded.empty()) return;
   if (!coding_settled_) sniff_coding(coded);
   if (coding_settled_ && !lost_) feed_decoder(coded);
 }
@@ -132,7 +133,7 @@ void AnswerReader::feed_json(Bytes octets) {
 }
 
 void AnswerReader::on_data(Bytes part) {
-  if (!dialect_.knows_content()) return;
+  stray_ = Stray::start;  // what began outside an event ends before the next one
   if (data_ == Data::start) {
     while (!part.empty() && sentinel_at_ < kDone.size() && part.front() == kDone[sentinel_at_]) {
       ++sentinel_at_;
@@ -142,11 +143,49 @@ void AnswerReader::on_data(Bytes part) {
       data_ = Data::sentinel;
     } else if (!part.empty()) {
       data_ = Data::json;
-      begin_document(DocumentKind::event);
+      if (dialect_.knows_content()) begin_document(DocumentKind::event);
       feed_json(kDone.substr(0, sentinel_at_));
     }
   }
   if (data_ == Data::json) feed_json(part);
+}
+
+// Old builds of llama.cpp send a field `error:` with the error object, Google a bare JSON object
+// over several lines.
+void AnswerReader::on_other(Bytes part) {
+  if (!dialect_.knows_content() || data_ != Data::start || sentinel_at_ != 0) return;
+  if (part.empty()) return;
+  if (stray_ == Stray::start) {
+    stray_at_ = 0;
+    stray_ = part.front() == '{' ? Stray::json : Stray::line;
+    if (stray_ == Stray::json) begin_document(DocumentKind::event);
+  }
+  if (stray_ == Stray::line) {
+    while (!part.empty() && stray_at_ < kErrorField.size() &&
+           part.front() == kErrorField[stray_at_]) {
+      ++stray_at_;
+      part.remove_prefix(1);
+    }
+    if (stray_at_ == kErrorField.size()) {
+      stray_ = Stray::json;
+      begin_document(DocumentKind::error_body);
+    } else if (!part.empty()) {
+      stray_ = Stray::skip;
+    }
+  }
+  if (stray_ == Stray::json) feed_json(part);
+}
+
+void AnswerReader::on_other_end() {
+  if (stray_ != Stray::json) {
+    stray_ = Stray::start;
+    return;
+  }
+  feed_json("\n");
+  const JsonState state = json_->state();
+  const bool one_line = stray_at_ != 0;
+  if (state == JsonState::done) events_.on_stray_document(dialect_.end_document({}));
+  if (state != JsonState::more || one_line) stray_ = Stray::start;
 }
 
 void AnswerReader::on_event(const wire::SseEvent& event) {
@@ -160,15 +199,15 @@ void AnswerReader::on_event(const wire::SseEvent& event) {
 }
 
 void AnswerReader::end_event(Bytes name, bool tail) {
+  if (data_ == Data::sentinel) return events_.on_sentinel(tail);
   if (!dialect_.knows_content()) {
-    if (!tail) events_.on_uncounted_event(name);
+    if (!tail) events_.on_unread_event(name);
     return;
   }
   if (data_ == Data::start && sentinel_at_ != 0) {  // a piece of "[DONE]" and no more
     if (!tail) events_.on_bad_document(name);
     return;
   }
-  if (data_ == Data::sentinel) return events_.on_sentinel(tail);
   if (data_ != Data::json || !json_) return;
   switch (json_->finish()) {
     case JsonState::done:
@@ -183,7 +222,7 @@ void AnswerReader::end_event(Bytes name, bool tail) {
 }
 
 void AnswerReader::finish() {
-  if (lost_) return;
+  if (lost_ || finished_) return;
   if (held_1f_ && !coding_settled_) {
     coding_settled_ = true;
     feed_decoder("\x1f");
@@ -193,6 +232,7 @@ void AnswerReader::finish() {
   } else if (framing_ == Framing::json && json_ && json_->finish() == JsonState::done) {
     events_.on_document(dialect_.end_document({}), {}, false);
   }
+  finished_ = true;
 }
 
 }  // namespace llmrec::tap

@@ -23,7 +23,9 @@ class AnswerEvents {
   // A whole document. `tail`: it was the last event of a stream and its blank line never came.
   virtual void on_document(const dialect::Delta&, Bytes event, bool tail) = 0;
   virtual void on_bad_document(Bytes event) = 0;  // event data that is not JSON
-  virtual void on_uncounted_event(Bytes event) = 0;  // an event of a dialect that is not read
+  virtual void on_unread_event(Bytes event) = 0;  // an event of a dialect that is not read
+  // JSON in an event stream outside any event: some servers put their errors there.
+  virtual void on_stray_document(const dialect::Delta&) = 0;
   virtual void on_sentinel(bool tail) = 0;        // `data: [DONE]`
   virtual void on_ping() = 0;                     // an SSE comment
   // From here on the content is not followed. `reason` has static storage.
@@ -41,10 +43,12 @@ class AnswerReader final : private wire::ByteSink, private wire::SseHandler {
   // At the response head. Values as they came; empty where the field is missing.
   void begin(int status, Bytes content_type, Bytes content_encoding);
   void feed(Bytes coded);
-  void finish();  // the body is over, whole or not
+  void finish();  // the body is over, whole or not; nothing more is looked at
 
   // What the head says until the first octets decide.
   bool stream() const { return framing_ == Framing::sse || (undecided() && typed_sse_); }
+  // Neither the head nor an octet told what the body is.
+  bool nothing_said() const { return undecided() && !typed_json_ && !lost_; }
 
  private:
   bool undecided() const { return framing_ == Framing::undecided; }
@@ -52,6 +56,8 @@ class AnswerReader final : private wire::ByteSink, private wire::SseHandler {
   void on_data(Bytes part) override;
   void on_event(const wire::SseEvent&) override;
   void on_comment() override { events_.on_ping(); }
+  void on_other(Bytes part) override;
+  void on_other_end() override;
 
   void feed_decoder(Bytes coded);
   void sniff_coding(Bytes& coded);
@@ -74,8 +80,12 @@ class AnswerReader final : private wire::ByteSink, private wire::SseHandler {
   bool coding_settled_ = false;
   bool held_1f_ = false;        // the first octet could begin a gzip member
   bool lost_ = false;
-  enum class Data : std::uint8_t { start, sentinel, json, bad } data_ = Data::start;
+  bool finished_ = false;
+  enum class Data : std::uint8_t { start, sentinel, json } data_ = Data::start;
   std::uint8_t sentinel_at_ = 0;
+  // Lines that no field of an event stream claims.
+  enum class Stray : std::uint8_t { start, line, json, skip } stray_ = Stray::start;
+  std::uint8_t stray_at_ = 0;
 };
 
 }  // namespace llmrec::tap

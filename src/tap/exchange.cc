@@ -34,13 +34,27 @@ void merge(record::Usage& into, const record::Usage& from) {
   merge(into.reasoning, from.reasoning);
 }
 
+// The provider's own words are codes; whatever else stands in their place might be anything.
+bool is_code(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
+           c == '_' || c == '-' || c == '.' || c == ':';
+  });
+}
+
 std::string words(const dialect::ErrorEvent& error) {
-  std::string out = error.type;
-  if (!error.code.empty() && error.code != error.type) {
+  std::string out;
+  if (is_code(error.type)) out = error.type;
+  if (is_code(error.code) && !error.code.empty() && error.code != error.type) {
     if (!out.empty()) out += '/';
     out += error.code;
   }
-  return clean(out, limits::kRecordErrorDetailMax);
+  return out.substr(0, limits::kRecordErrorDetailMax);
+}
+
+bool said_something(const record::Record& r) {
+  return r.output_chars_received != 0 || r.reasoning_chars_received != 0 ||
+         r.refusal_chars_received != 0 || !r.tool_calls.empty();
 }
 
 void check_budget(record::Record& r, Budget budget, const record::Nanos& limit,
@@ -164,31 +178,35 @@ void Exchange::request_complete(Instant now) {
 void Exchange::settle_asked() {
   const dialect::Asked& asked = body_.asked();
   r_.model = clean(asked.model, limits::kRecordModelMax);
-  r_.message_count = asked.message_count;
-  r_.tool_count = asked.tool_count;
   r_.max_output_tokens = asked.max_output_tokens;
   if (!e_.request_complete || !body_.lost().empty()) {
     // What was not read to its end may still have said something else.
     if (asked.stream.value_or(false)) r_.stream = true;
     if (asked.usage_requested.value_or(false)) r_.usage_requested = true;
   } else {
+    r_.message_count = asked.message_count;
+    r_.tool_count = asked.tool_count;
     r_.stream = asked.stream;
     r_.usage_requested = asked.usage_requested;
   }
-  if (!dialect_) return;
+  if (!dialect_ || upgraded_) return;
   r_.operation = dialect_->operation();
   if (r_.stream.value_or(false)) r_.operation += ".stream";
 }
 
-// What is owed is known once the request is; a tap that lost the content claims nothing is.
+// What is owed is known once the request is. A tap that lost the content claims that nothing is,
+// unless all of it had come before.
 void Exchange::settle_owes() {
-  if (!e_.response_head && r_.stream) e_.stream = *r_.stream;
-  const dialect::Owes owes = dialect_ && !content_lost_
-                                 ? dialect_->owes(*provider_, body_.asked())
-                                 : dialect::Owes{.finish = false};
-  e_.owes_finish = owes.finish;
-  e_.owes_done = owes.done;
-  e_.owes_usage = owes.usage;
+  // An answer that did not come, or without an octet that tells: what was asked for.
+  const bool undecided = answer_ ? answer_->nothing_said() : !e_.response_head;
+  if (undecided && r_.stream.value_or(false) && e_.status < 300) e_.stream = true;
+  const auto owe = [this](const dialect::Owes& owes) {
+    e_.owes_finish = owes.finish;
+    e_.owes_done = owes.done;
+    e_.owes_usage = owes.usage;
+  };
+  owe(dialect_ ? dialect_->owes(*provider_, body_.asked()) : dialect::Owes{.finish = false});
+  if (content_lost_ && !terminal_condition(e_)) owe({.finish = false});
 }
 
 void Exchange::request_malformed(Bytes why) {
@@ -235,7 +253,9 @@ void Exchange::response_head(const wire::Http1Head& head, Instant now) {
   e_.status = head.status;
   r_.http_status = head.status;
   r_.time_to_headers_ns = since_start(now);
-  if (!dialect_) return;  // the request's head was never understood
+  e_.stream = false;
+  const bool bodiless = head_request_ || head.status == 204 || head.status == 304;
+  if (!dialect_ || bodiless) return;  // no dialect: the request's head was never understood
   AnswerEvents& events = *this;
   answer_ = std::make_unique<AnswerReader>(*dialect_, events);
   answer_->begin(head.status, content_type_, content_encoding_);
@@ -258,16 +278,16 @@ void Exchange::response_body(Bytes octets, Instant now) {
   e_.stream = answer_->stream();
 }
 
-void Exchange::response_complete(Instant now, bool by_close) {
+void Exchange::response_complete(Instant now, bool connection_ended) {
   now_ = now;
   last_octet_ = now;
-  until_close_ = by_close;
+  connection_ended_ = connection_ended;
   e_.body_complete = true;
   if (answer_) answer_->finish();
 }
 
 void Exchange::response_malformed(Bytes why) {
-  if (answer_) answer_->finish();
+  if (answer_) answer_->finish();  // what came before stands
   e_.response_malformed = true;
   r_.error_detail = clean(why, limits::kRecordErrorDetailMax);
   content_lost_ = true;
@@ -275,6 +295,7 @@ void Exchange::response_malformed(Bytes why) {
 }
 
 void Exchange::upgraded() {
+  upgraded_ = true;
   r_.operation = "websocket";
   content_lost_ = true;
   blind(TapState::partial, "websocket");
@@ -295,7 +316,9 @@ void Exchange::on_bad_document(Bytes event) {
   count_chunk(event);
 }
 
-void Exchange::on_uncounted_event(Bytes event) { count_chunk(event); }
+void Exchange::on_unread_event(Bytes event) { count_chunk(event); }
+
+void Exchange::on_stray_document(const Delta& delta) { apply(delta); }
 
 void Exchange::on_sentinel(bool tail) {
   if (tail) r_.warnings.insert(Warning::unterminated_tail);
@@ -379,9 +402,16 @@ void Exchange::apply_error(const dialect::ErrorEvent& error) {
 
 void Exchange::end(End end, Party by, Instant now) {
   now_ = now;
-  if (e_.end != End::none) return;  // the first decides
-  e_.end = end;
+  if (ended_) return;  // the first decides
+  ended_ = now;
   closed_by_ = by;
+  const bool orderly = end == End::upstream_close_notify || end == End::upstream_fin ||
+                       end == End::client_closed;
+  if (upgraded_ && orderly) {
+    e_.body_complete = true;  // how the other protocol ends is not HTTP's affair
+    return;
+  }
+  e_.end = end;
   if (by == Party::client) e_.client_at_own_timeout = client_at_own_timeout(now);
   if (answer_ && !e_.body_complete) answer_->finish();
 }
@@ -392,6 +422,23 @@ bool Exchange::client_at_own_timeout(Instant now) const {
   const std::int64_t limit = *r_.client_timeout_ns;
   const std::int64_t after = now - started_;
   return after >= limit && after <= limit + limit / 10 + kNsPerSecond;
+}
+
+End Exchange::overdue(Instant now) const {
+  if (e_.body_complete || e_.end != End::none) return End::none;
+  const record::Budgets& b = r_.budgets;
+  const auto past = [now](const record::Nanos& limit, Instant since) {
+    return limit && now - since > *limit;
+  };
+  if (!e_.response_head) {
+    if (past(b.headers_ns, started_)) return End::headers_timeout;
+  } else {
+    if (e_.stream && !e_.token && past(b.first_token_ns, started_)) {
+      return End::first_token_timeout;
+    }
+    if (past(b.idle_ns, last_octet_)) return End::idle_timeout;
+  }
+  return past(b.total_ns, started_) ? End::total_timeout : End::none;
 }
 
 void Exchange::blind(TapState state, std::string_view reason) {
@@ -468,21 +515,25 @@ void Exchange::fill_verdict(record::Record& r) {
     if (v.rule >= 7 && v.rule <= 9) r.retryable = true;
     if (v.rule == 3) r.retryable = true;
   }
-  const bool output = r.output_chars_received != 0 || r.reasoning_chars_received != 0 ||
-                      r.refusal_chars_received != 0 || !r.tool_calls.empty();
-  if (v.status == Status::ok || e_.finish) {
-    r.truncated = r.finish_class == FinishClass::length || r.finish_class == FinishClass::filter ||
-                  e_.finish_bad;
-  } else if (output) {
+  fill_truncated(r);
+}
+
+// Of a body that is not followed only its own end can be known to be missing.
+void Exchange::fill_truncated(record::Record& r) const {
+  const bool cut = e_.body_begun && !e_.body_complete && e_.status < 400;
+  if (e_.finish || (r.status == Status::ok && reads_content())) {
+    r.truncated = std::any_of(choices_.begin(), choices_.end(), [](const Choice& choice) {
+      const FinishClass cls = dialect::finish_class(choice.finish);
+      return cls != FinishClass::none && cls != FinishClass::stop && cls != FinishClass::tool;
+    });
+  } else if (r.status != Status::ok && (said_something(r) || (cut && !e_.stream))) {
     r.truncated = true;
   }
 }
 
 void Exchange::fill_warnings(record::Record& r) const {
-  const bool reads = dialect_ && dialect_->knows_content() && !content_lost_;
-  const bool said = r.output_chars_received != 0 || r.reasoning_chars_received != 0 ||
-                    r.refusal_chars_received != 0 || !r.tool_calls.empty();
-  if (reads && r.status == Status::ok && e_.finish && !said) {
+  const bool reads = reads_content();
+  if (reads && r.status == Status::ok && e_.finish && !said_something(r)) {
     r.warnings.insert(Warning::empty_output);
   }
   if (e_.usage && r.usage_reported.input.value_or(1) == 0 &&
@@ -506,8 +557,8 @@ dialect::ErrorClass Exchange::classify() const {
 
 record::Record Exchange::finish(const Delivery& delivery, Instant now) {
   settle_asked();
-  const bool over = e_.body_complete && e_.end == End::none;
-  const Instant end = over ? last_octet_ : now;
+  // Octets may be delivered long after the end.
+  const Instant end = ended_ ? *ended_ : e_.body_complete ? last_octet_ : now;
   if (e_.body_begun && e_.stream) timeline_.end(end, r_.chunks_received);
   settle_owes();
   if (e_.error_event || e_.status >= 400) {
@@ -562,7 +613,7 @@ RetrySafety Exchange::retry_safety(const record::Record& r) const {
   const bool delivered = r.bytes_to_client.value_or(0) != 0;
   if (!e_.body_begun || e_.status >= 400 || !delivered) return RetrySafety::safe;
   if (dialect_ && dialect_->tools().any_whole()) return RetrySafety::unsafe;
-  if (content_lost_ || !dialect_ || !dialect_->knows_content()) return RetrySafety::unknown;
+  if (!reads_content()) return RetrySafety::unknown;
   const bool content = e_.token || !e_.stream;
   return content ? RetrySafety::duplicates_output : RetrySafety::safe;
 }

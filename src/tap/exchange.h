@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "dialect/dialect.h"
@@ -70,13 +72,15 @@ class Exchange final : private AnswerEvents {
   void end(End end, record::Party by, Instant now);
   void blind(record::TapState state, std::string_view reason);
   bool client_at_own_timeout(Instant now) const;
+  // Which budget a running call has used up; none while it is within all of them.
+  End overdue(Instant now) const;
 
   // A record that ends together with its connection names who ended it.
-  bool end_known() const { return e_.end != End::none; }
+  bool end_known() const { return ended_.has_value(); }
   bool request_is_complete() const { return e_.request_complete; }
   bool response_is_complete() const { return e_.body_complete; }
   std::uint64_t response_bytes() const { return r_.response_bytes; }
-  bool connection_ended_first() const { return connection_ended_; }
+  bool connection_ended_first() const { return connection_ended_ || ended_; }
   bool request_was_head() const { return head_request_; }
   Instant started() const { return started_; }
   const RecordId& id() const { return r_.request_id; }
@@ -98,7 +102,8 @@ class Exchange final : private AnswerEvents {
  private:
   void on_document(const dialect::Delta&, Bytes event, bool tail) override;
   void on_bad_document(Bytes event) override;
-  void on_uncounted_event(Bytes event) override;
+  void on_unread_event(Bytes event) override;
+  void on_stray_document(const dialect::Delta&) override;
   void on_sentinel(bool tail) override;
   void on_ping() override;
   void on_content_lost(std::string_view reason) override;
@@ -116,10 +121,12 @@ class Exchange final : private AnswerEvents {
   void fill_tools(record::Record&) const;
   void fill_common(record::Record&, Instant now) const;
   void fill_verdict(record::Record&);
+  void fill_truncated(record::Record&) const;
   void fill_warnings(record::Record&) const;
   void fill_end(record::Record&, const Delivery&) const;
   record::RetrySafety retry_safety(const record::Record&) const;
   dialect::ErrorClass classify() const;
+  bool reads_content() const { return dialect_ && dialect_->knows_content() && !content_lost_; }
   record::Nanos since_start(Instant t) const { return t - started_; }
 
   record::Record r_;
@@ -134,7 +141,7 @@ class Exchange final : private AnswerEvents {
   Timeline timeline_;
   Instant first_body_;
   Instant last_octet_;  // of the answer
-  Instant ended_;       // when the end came that is in the evidence
+  std::optional<Instant> ended_;
   record::Progress snapshot_progress_ = record::Progress::none;
   std::string content_type_;      // of the request, then of the answer
   std::string content_encoding_;  // likewise
@@ -150,6 +157,7 @@ class Exchange final : private AnswerEvents {
   bool retry_after_exact_ = false;
   bool head_request_ = false;
   bool connection_ended_ = false;
+  bool upgraded_ = false;
   bool content_lost_ = false;
   record::Party closed_by_ = record::Party::none;
 };

@@ -32,6 +32,9 @@ constexpr auto kProviderIds = std::to_array<Bytes>(
      "mistral-correlation-id", "apim-request-id", "x-amzn-requestid", "x-request-id",
      "request-id"});
 
+// Thirty years of seconds: nobody waits longer, and the nanoseconds of it fit.
+constexpr std::int64_t kUnitsMost = 1'000'000'000;
+
 bool is_hex(Bytes text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
@@ -84,8 +87,7 @@ std::optional<std::int64_t> parse_int(Bytes value) {
 record::Nanos parse_decimal(Bytes value, std::int64_t unit_ns) {
   const auto point = value.find('.');
   const auto whole = parse_int(value.substr(0, point));
-  constexpr std::int64_t kMost = 1'000'000'000;  // thirty years of seconds: nobody waits longer
-  if (!whole || *whole < 0 || *whole > kMost) return std::nullopt;
+  if (!whole || value.front() == '-' || *whole > kUnitsMost) return std::nullopt;
   std::int64_t ns = *whole * unit_ns;
   std::int64_t unit = unit_ns;
   if (point != Bytes::npos) {
@@ -120,7 +122,8 @@ std::optional<std::int64_t> parse_http_date(Bytes v) {
 record::Nanos parse_retry_after(Bytes value, std::int64_t unix_now) {
   if (const auto seconds = parse_decimal(value, kNsPerSecond)) return seconds;
   if (const auto date = parse_http_date(value)) {
-    return std::max<std::int64_t>(0, *date - unix_now) * kNsPerSecond;
+    const std::int64_t seconds = std::max<std::int64_t>(0, *date - unix_now);
+    if (seconds <= kUnitsMost) return seconds * kNsPerSecond;
   }
   return std::nullopt;
 }

@@ -63,43 +63,46 @@ class Tap::RequestSide final : public wire::Http1Handler {
     if (parser_.error() != wire::Http1Error::none && !reported_) {
       reported_ = true;
       if (parser_.error() == wire::Http1Error::after_close) return used;  // nobody will answer it
-      if (current() == nullptr || current()->request_is_complete()) on_message_begin();
-      current()->request_malformed(parser_.error_name());
+      if (answered_early_) return used;
+      if (current_ == nullptr || current_->request_is_complete()) on_message_begin();
+      current_->request_malformed(parser_.error_name());
     }
     return used;
   }
   bool dead() const { return parser_.error() != wire::Http1Error::none || parser_.upgraded(); }
   void set_opaque() { parser_.set_opaque(); }
 
-  void on_message_begin() override {
-    if (tap_.exchanges_.size() == limits::kPipelineMax) {
-      parser_.set_opaque();
-      for (auto& exchange : tap_.exchanges_) exchange->blind(TapState::blind, "pipeline_limit");
-      return;
-    }
-    tap_.exchanges_.push_back(std::make_unique<Exchange>(tap_.host_.mint(tap_.now_), tap_.facts_,
-                                                         tap_.first_exchange_, tap_.now_));
-    tap_.first_exchange_ = false;
-    if (tap_.response_->dead()) tap_.exchanges_.back()->blind(TapState::blind, "parse_error");
+  void on_message_begin() override;
+  bool wants_field(Bytes name) override {
+    return current_ != nullptr && current_->wants_request_field(name);
   }
-  bool wants_field(Bytes name) override { return current()->wants_request_field(name); }
-  void on_field(Bytes name, Bytes value) override { current()->request_field(name, value); }
+  void on_field(Bytes name, Bytes value) override { current_->request_field(name, value); }
   wire::BodyRule on_head(const wire::Http1Head& head) override {
-    current()->request_head(head);
+    if (current_ != nullptr) current_->request_head(head);
     return wire::BodyRule::by_framing;
   }
-  void on_body(Bytes octets) override { current()->request_body(octets); }
-  void on_message_complete() override { current()->request_complete(tap_.now_); }
+  void on_body(Bytes octets) override {
+    if (current_ != nullptr) current_->request_body(octets);
+  }
+  void on_message_complete() override {
+    if (current_ != nullptr) current_->request_complete(tap_.now_);
+  }
   void on_octets(std::size_t n) override {
-    if (current() != nullptr) current()->request_octets(n);
+    if (current_ != nullptr) current_->request_octets(n);
+  }
+
+  void forget(const Exchange* exchange) {
+    if (current_ != exchange) return;
+    answered_early_ = !exchange->request_is_complete();
+    current_ = nullptr;
   }
 
  private:
-  Exchange* current() { return tap_.exchanges_.empty() ? nullptr : tap_.exchanges_.back().get(); }
-
   Tap& tap_;
   wire::Http1Parser parser_;
+  Exchange* current_ = nullptr;  // reset by forget() before its exchange dies
   bool reported_ = false;
+  bool answered_early_ = false;  // what comes is the rest of a request whose record is out
 };
 
 // The answer direction: every message but 1xx answers the oldest request that has no answer yet.
@@ -191,6 +194,20 @@ class Tap::ResponseSide final : public wire::Http1Handler {
     if (current_ == exchange) current_ = nullptr;
   }
 };
+
+void Tap::RequestSide::on_message_begin() {
+  if (tap_.exchanges_.size() == limits::kPipelineMax) {
+    parser_.set_opaque();
+    for (auto& exchange : tap_.exchanges_) exchange->blind(TapState::blind, "pipeline_limit");
+    return;
+  }
+  tap_.exchanges_.push_back(std::make_unique<Exchange>(tap_.host_.mint(tap_.now_), tap_.facts_,
+                                                       tap_.first_exchange_, tap_.now_));
+  current_ = tap_.exchanges_.back().get();
+  answered_early_ = false;
+  tap_.first_exchange_ = false;
+  if (tap_.response_->dead()) tap_.exchanges_.back()->blind(TapState::blind, "parse_error");
+}
 
 Tap::Tap(ConnFacts facts, TapHost& host)
     : facts_(std::move(facts)),
@@ -331,6 +348,7 @@ void Tap::settle(Instant now) {
 void Tap::finish_front(Instant now, bool connection_lives) {
   const std::unique_ptr<Exchange> exchange = std::move(exchanges_.front());
   exchanges_.pop_front();
+  request_->forget(exchange.get());
   response_->forget(exchange.get());
   const std::uint64_t begin = claimed_ + unclaimed_;
   const std::uint64_t accepted = accepted_ > begin ? accepted_ - begin : 0;

@@ -44,6 +44,11 @@ class Tap {
   // The connection is over. `reason` is none where an end was reported before, else why we ended it.
   void on_over(End reason, Instant now) noexcept;
 
+  // The budget that the call being answered has used up, for those who enforce it.
+  End overdue(Instant now) const noexcept {
+    return exchanges_.empty() ? End::none : exchanges_.front()->overdue(now);
+  }
+
   // A running call has news worth a checkpoint: it began, or got further.
   bool has_news() const noexcept;
   // And any change at all since the last checkpoint.

@@ -84,16 +84,15 @@ void classify(const Evidence& e, Verdict& v) {
   if (e.end == End::died) {
     return set(10, Status::failed, Stage::unknown, ErrorType::recorder_stopped);
   }
-  const bool left_early = e.setup_error == ErrorType::request_incomplete ||
-                          (client_left(e.end) && !e.request_complete && !e.request_malformed);
-  if (e.setup_error != ErrorType::none && !left_early) {
-    return set(1, Status::failed, Stage::before_request, e.setup_error);
+  if (e.setup_error != ErrorType::none) {
+    const bool left = e.setup_error == ErrorType::request_incomplete;
+    return set(1, left ? Status::aborted : Status::failed, Stage::before_request, e.setup_error);
   }
   // What we could not read the provider may have understood: an answer other than an error says so.
   if (e.request_malformed && !(e.response_head && e.status < 400)) {
     return set(1, Status::failed, Stage::before_request, ErrorType::malformed_request);
   }
-  if (left_early) {
+  if (client_left(e.end) && !e.request_complete && !e.request_malformed) {
     return set(1, Status::aborted, Stage::before_request, ErrorType::request_incomplete);
   }
   if (e.response_head && e.status >= 400) {

@@ -230,6 +230,8 @@ Result<Authority> Authority::load(const std::string& dir) {
   if (!a.root_ || !a.intermediate_ || !a.key_) {
     return openssl_error(Code::corrupt, "a file of the CA in " + dir + " cannot be read");
   }
+  settle(a.root_.get());
+  settle(a.intermediate_.get());
   if (X509_check_private_key(a.intermediate_.get(), a.key_.get()) != 1 ||
       X509_verify(a.intermediate_.get(), X509_get0_pubkey(a.root_.get())) != 1 ||
       X509_verify(a.root_.get(), X509_get0_pubkey(a.root_.get())) != 1) {

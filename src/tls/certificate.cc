@@ -126,6 +126,7 @@ UniqueX509 reparsed(X509* certificate) {
   const unsigned char* at = der;
   UniqueX509 again(d2i_X509(nullptr, &at, size));
   OPENSSL_free(der);
+  if (again) settle(again.get());
   return again;
 }
 
@@ -147,6 +148,8 @@ std::string address_text(std::string_view octets) {
   if (octets.size() != 4 && octets.size() != 16) return {};
   return inet_ntop(family, octets.data(), text, sizeof text) == nullptr ? std::string() : text;
 }
+
+void settle(X509* certificate) { X509_check_purpose(certificate, -1, 0); }
 
 Result<UniqueKey> make_p256_key() {
   UniqueKey key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));

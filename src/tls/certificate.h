@@ -42,6 +42,10 @@ struct CertificateSpec {
 Result<UniqueX509> make_certificate(const CertificateSpec&);
 Result<UniqueKey> make_p256_key();
 
+// OpenSSL works out a certificate's extensions at their first use, by whichever thread comes first.
+// Done here, before it is shared, threads only read. make_certificate() has done it.
+void settle(X509*);
+
 // The permitted subtrees of a certificate; empty where it has none or they are of other kinds.
 std::vector<CertificateName> permitted_of(X509*);
 

@@ -134,6 +134,11 @@ Result<UniqueSslCtx> make_upstream_context(const UpstreamRoots& roots) {
       return openssl_error(Code::bad_argument, "cannot read certificates from " + file);
     }
   }
+  STACK_OF(X509_OBJECT)* loaded = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx.get()));
+  for (int i = 0; i < sk_X509_OBJECT_num(loaded); ++i) {
+    if (X509* root = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(loaded, i))) settle(root);
+  }
+  ERR_clear_error();  // of roots with odd extensions; they are judged when they are used
   return ctx;
 }
 

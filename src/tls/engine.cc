@@ -182,15 +182,17 @@ EngineStatus Engine::feed(Bytes cipher, PlainOut& plain, CipherOut& out) {
   while (true) {
     // A record gives at most this much, and SSL_read never more than one record.
     const std::size_t space = std::min(kRecordOctets, plain.room());
-    char* into = plain.prepare(space);
-    if (space == 0 || into == nullptr) return fail("the plain text is over its mark");
+    char beyond = 0;  // a full buffer is an error only if there is more to come
+    char* into = space > 0 ? plain.prepare(space) : &beyond;
+    if (into == nullptr) return fail("out of memory");
     std::size_t n = 0;
     ERR_clear_error();
-    const int ret = SSL_read_ex(ssl_.get(), into, space, &n);
+    const int ret = SSL_read_ex(ssl_.get(), into, std::max<std::size_t>(space, 1), &n);
     if (ret != 1) {
       const EngineStatus status = after(ret, call);
       return status == EngineStatus::ok ? done : status;
     }
+    if (space == 0) return fail("the plain text is over its mark");
     plain.commit(n);
   }
 }

@@ -30,6 +30,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "common.h"
 #include "messages.h"
 #include "net/out_queue.h"
@@ -64,7 +65,7 @@ constexpr int kEventsPerSend = 32;
 constexpr std::size_t kReadOctets = 256 * 1024;
 constexpr std::size_t kOpeningAtOnce = 64;
 constexpr int kEpollEvents = 256;
-constexpr auto kPatience = std::chrono::seconds(30);  // to connect, and to run dry
+constexpr auto kPatience = std::chrono::seconds(60);  // to connect, and to run dry
 
 struct Connection {
   bool client = false;
@@ -74,6 +75,7 @@ struct Connection {
   std::string proxy_answer;    // to our CONNECT
   bool tunnel = false;         // TLS may be spoken
   std::uint64_t received = 0;  // plain octets, of the message that is under way
+  bool streaming = false;      // provider: its request came
   bool ready = false;          // client: something has come
   std::uint32_t events = 0;    // what epoll was told
   bool dead = false;
@@ -123,6 +125,7 @@ class Load {
   Bytes piece_;
   std::vector<std::unique_ptr<Connection>> all_;
   std::vector<Connection*> providers_;  // streams that were asked for, in order
+  bool any_dead_ = false;
   std::size_t opened_ = 0;
   std::size_t opening_ = 0;
   std::size_t ready_ = 0;
@@ -163,8 +166,7 @@ Load::Load(Options options)
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_.get(), &event) != 0) give_up("epoll");
 }
 
-// --- the run
-// ----------------------------------------------------------------------------------------
+// --- the run ---------------------------------------------------------------------------
 
 void Load::run() {
   start_ = mark();
@@ -186,7 +188,9 @@ void Load::run() {
       }
     }
     // Only now: an event of this turn may still have pointed there.
-    std::erase_if(all_, [](const auto& c) { return c->dead; });
+    if (std::exchange(any_dead_, false)) {
+      std::erase_if(all_, [](const auto& c) { return c->dead; });
+    }
     if (o_.mode == Mode::paced && (phase_ == Phase::warming || phase_ == Phase::measuring)) pace();
     next_phase();
   }
@@ -273,8 +277,7 @@ void Load::report() const {
       syscalls.c_str());
 }
 
-// --- connections
-// ------------------------------------------------------------------------------------
+// --- connections -----------------------------------------------------------------------
 
 Connection& Load::add(bool client, net::UniqueFd fd) {
   auto c = std::make_unique<Connection>();
@@ -387,6 +390,7 @@ void Load::on_answer_octets(Connection& c, std::size_t octets) {
 void Load::on_request(Connection& c) {
   if (!streams()) return encrypt(c, answer_message());
   encrypt(c, stream_head());
+  c.streaming = true;
   providers_.push_back(&c);
   if (o_.mode != Mode::idle) return;
   send(c);
@@ -439,8 +443,9 @@ void Load::watch(Connection& c) {
 
 void Load::remove(Connection& c) {
   if (c.dead) return;
-  if (streams()) give_up("the relay has ended a stream");
-  c.dead = true;
+  // One that never asked for anything was somebody's look whether the relay listens.
+  if (streams() && (c.client || c.streaming)) give_up("the relay has ended a stream");
+  any_dead_ = c.dead = true;
   c.fd = net::UniqueFd();
 }
 

@@ -50,7 +50,10 @@ Probe::Probe(pid_t pid, bool count_syscalls) : pid_(pid) {
   if (!count_syscalls) return;
   for (const auto& thread : threads_of(pid)) {
     net::UniqueFd fd = syscall_counter(std::stoi(thread.filename()));
-    if (!fd) return counters_.clear();
+    if (!fd) {
+      counters_.clear();  // part of the threads would be a wrong number
+      return;
+    }
     counters_.push_back(std::move(fd));
   }
 }

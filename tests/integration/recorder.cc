@@ -16,6 +16,7 @@ namespace llmrec::integration {
 namespace {
 
 constexpr int kLookAgainMs = 3;
+constexpr support::ExitStatus kInOrder{0, 0};
 
 store::Store reader(const std::string& dir) {
   auto opened = store::Store::open_reader(dir);
@@ -73,7 +74,7 @@ Recorder::~Recorder() {
     process_->signal(SIGTERM);  // a call of the test still runs: hurry
     status = process_->wait(kPatienceMs);
   }
-  CHECK(status == support::ExitStatus{0, 0});
+  CHECK_MESSAGE(status == kInOrder, log());
   check_log();
 }
 
@@ -113,7 +114,7 @@ void Recorder::stop() {
   process_->signal(SIGTERM);
   const auto status = process_->wait(kPatienceMs);
   ended_ = true;
-  CHECK_MESSAGE(status == support::ExitStatus{0, 0}, log());
+  CHECK_MESSAGE(status == kInOrder, log());
   check_log();
 }
 
@@ -153,11 +154,12 @@ std::vector<record::Record> Recorder::open_records() const {
   return out;
 }
 
-std::vector<record::Record> Recorder::wait_for_records(std::size_t count) const {
+std::vector<record::Record> Recorder::wait_for_records(std::size_t count) {
   std::vector<record::Record> out;
   eventually([&] {
+    const bool last_look = !ended_ && !process_->running();
     out = records();
-    return out.size() >= count;
+    return out.size() >= count || last_look;
   });
   REQUIRE_MESSAGE(out.size() == count, log());
   return out;

@@ -68,8 +68,8 @@ class Recorder {
   std::vector<record::Record> records() const;
   std::vector<record::Record> open_records() const;
   // The same once there are so many; a failed assertion where more or fewer stay.
-  std::vector<record::Record> wait_for_records(std::size_t count) const;
-  record::Record only_record() const { return wait_for_records(1).front(); }
+  std::vector<record::Record> wait_for_records(std::size_t count);
+  record::Record only_record() { return wait_for_records(1).front(); }
 
   // nullopt: the kernel does not let us look, as we are not root and it is not dumpable.
   std::optional<std::size_t> open_descriptors() const;

@@ -4,8 +4,6 @@
 
 #include <utility>
 
-#include "support/openai_stream.h"
-
 namespace llmrec::integration {
 
 std::string connect_to(std::uint16_t port, const std::string& authority) {
@@ -23,7 +21,7 @@ RecorderOptions recorder_options(const TempDir& dir, const TestCa& ca, std::uint
 }  // namespace
 
 Rig::Rig(RigOptions options)
-    : ca_(dir_.path() / "provider-ca"),
+    : ca_(dir_.path()),
       provider_(complete(ca_, options)),
       recorder_(recorder_options(dir_, ca_, provider_.port(), std::move(options.flags))) {}
 
@@ -77,14 +75,36 @@ RigOptions answering(Handler handler) {
   return options;
 }
 
-std::string chat(const std::vector<std::pair<std::string, std::string>>& headers) {
+openai::Shape words(int chunks) {
+  openai::Shape shape;
+  shape.chunks = chunks;
+  shape.usage = true;
+  return shape;
+}
+
+namespace {
+
+std::string post(const openai::Ask& ask, const Headers& headers, const std::string& version) {
   RawRequest request;
   request.headers = {{"Authorization", "Bearer sk-made-up"}, {"Content-Type", "application/json"}};
   request.headers.insert(request.headers.end(), headers.begin(), headers.end());
+  request.body = openai::request_json(ask);
+  request.version = version;
+  return render(request);
+}
+
+}  // namespace
+
+std::string chat(const Headers& headers) {
   openai::Ask ask;
   ask.include_usage = true;
-  request.body = openai::request_json(ask);
-  return render(request);
+  return post(ask, headers, "HTTP/1.1");
+}
+
+std::string plain_chat(const Headers& headers, const std::string& version) {
+  openai::Ask ask;
+  ask.stream = false;
+  return post(ask, headers, version);
 }
 
 std::string get(const std::string& target, const std::string& method) {

@@ -13,6 +13,7 @@
 
 #include "recorder.h"
 #include "support/fake_provider.h"
+#include "support/openai_stream.h"
 #include "support/temp_dir.h"
 #include "support/test_ca.h"
 #include "support/tls_client.h"
@@ -65,8 +66,14 @@ std::string connect_to(std::uint16_t port, const std::string& authority = kAutho
 RigOptions answering(Script);
 RigOptions answering(Handler);
 
-// A request for a streamed answer, with its usage. More headers go behind the usual ones.
-std::string chat(const std::vector<std::pair<std::string, std::string>>& headers = {});
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+// An answer of so many words, with its usage.
+openai::Shape words(int chunks);
+// A request for a streamed answer with its usage; for a whole one. More headers go behind the usual
+// ones.
+std::string chat(const Headers& = {});
+std::string plain_chat(const Headers& = {}, const std::string& version = "HTTP/1.1");
 std::string get(const std::string& target, const std::string& method = "GET");
 
 // The text that a client of HTTP gets out of these octets; a failed assertion where they are not

@@ -36,7 +36,7 @@ TEST_CASE("serial numbers are positive, of 16 octets, and different") {
     CHECK(ASN1_STRING_length(serial) == 16);
     CHECK(ASN1_STRING_type(serial) == V_ASN1_INTEGER);
     const std::string octets(reinterpret_cast<const char*>(ASN1_STRING_get0_data(serial)), 16);
-    CHECK((octets[0] & 0x80) == 0);
+    CHECK((octets[0] & 0xc0) == 0x40);
     CHECK(octets != last);
     last = octets;
   }

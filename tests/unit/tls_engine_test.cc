@@ -363,6 +363,15 @@ TEST_CASE("the buffers have marks") {
     PlainOut small(1000);
     CHECK(p.server.engine.feed(p.client.out.view(), small, p.server.out) == EngineStatus::failed);
     CHECK((small.view() == pattern(1000)));
+    CHECK(p.server.engine.failure() == "the plain text is over its mark");
+  }
+  SUBCASE("plain, filled to the last octet") {
+    Pair p = w.pair();
+    p.handshake();
+    REQUIRE(p.client.engine.write(pattern(2000), p.client.out));
+    PlainOut exact(2000);
+    CHECK(p.server.engine.feed(p.client.out.view(), exact, p.server.out) == EngineStatus::ok);
+    CHECK((exact.view() == pattern(2000)));
   }
 }
 
@@ -375,6 +384,50 @@ TEST_CASE("an alert in clear, before anything was said") {
   p.carry(p.server, p.client);
   CHECK(p.client.last == EngineStatus::failed);
   CHECK(p.client.engine.alert_received() == "unrecognized_name");
+}
+
+TEST_CASE("a HelloRetryRequest is one more turn") {
+  World w;
+  UniqueSsl server = must(new_client_facing(w.server_ctx.get()));
+  REQUIRE(w.mint->apply(server.get(), "api.openai.com", now()).has_value());
+  REQUIRE(SSL_set1_groups_list(server.get(), "P-384") == 1);
+  Pair p(must(new_upstream(w.client_ctx.get(), {"api.openai.com", false, nullptr})),
+         std::move(server));
+  p.piece = 1;
+  p.handshake();
+  CHECK(p.client.engine.handshake_complete());
+  CHECK(p.server.engine.handshake_complete());
+  CHECK(p.client.engine.version() == "TLSv1.3");
+}
+
+TEST_CASE("damaged flights end without plain text") {
+  World w;
+  std::uint32_t seed = 7;
+  for (int round = 0; round < 300; ++round) {
+    Pair p = pair_of(w, kVersions[round % 2]);
+    p.client.engine.start(p.client.out);
+    bool damaged = false;
+    for (int turn = 0; turn < 6; ++turn) {
+      End& from = turn % 2 == 0 ? p.client : p.server;
+      End& to = turn % 2 == 0 ? p.server : p.client;
+      std::string flight(from.out.view());
+      from.out.clear();
+      if (!damaged && turn == round / 2 % 3 && !flight.empty()) {
+        seed = seed * 1664525U + 1013904223U;
+        flight[(seed >> 8) % flight.size()] ^= static_cast<char>(1U << (seed >> 29));
+        damaged = true;
+      }
+      Pair::feed(to, flight);
+    }
+    CHECK(p.server.got.empty());
+    CHECK(p.client.got.empty());
+    // A flipped bit may be in what nobody authenticates (a record's version), never else.
+    if (p.client.engine.handshake_complete() && p.server.engine.handshake_complete()) {
+      REQUIRE(p.client.engine.write("x", p.client.out));
+      p.pump();
+      CHECK(p.server.got == "x");
+    }
+  }
 }
 
 TEST_CASE("an engine can be moved") {

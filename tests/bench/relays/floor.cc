@@ -130,17 +130,20 @@ class Floor {
   }
 
   void forward(End& from) {
+    SSL* ssl = from.ssl.get();
     std::size_t size = 0;
     int ret = 1;
-    ERR_clear_error();
-    while (ret == 1) {
+    // Not until it wants more: OpenSSL sets up a buffer for a read that then finds nothing.
+    while (ret == 1 && (BIO_pending(from.in) > 0 || SSL_has_pending(ssl) == 1)) {
       std::size_t n = 0;
-      ret = SSL_read_ex(from.ssl.get(), plain_.data() + size, plain_.size() - size, &n);
+      ERR_clear_error();
+      ret = SSL_read_ex(ssl, plain_.data() + size, plain_.size() - size, &n);
       size += n;
-      if (ret == 1 && size == plain_.size()) send_plain(from, std::exchange(size, 0));
+      if (size == plain_.size()) send_plain(from, std::exchange(size, 0));
     }
+    const int error = ret == 1 ? SSL_ERROR_WANT_READ : SSL_get_error(ssl, ret);
     if (size > 0) send_plain(from, size);
-    if (SSL_get_error(from.ssl.get(), ret) != SSL_ERROR_WANT_READ) begin_end(from);
+    if (error != SSL_ERROR_WANT_READ) begin_end(from);
     if (BIO_pending(from.out) > 0) send_cipher(from);  // a KeyUpdate is answered
   }
 

@@ -1,0 +1,463 @@
+// How a connection begins: what is opened, what goes through unopened, what is refused, and what the
+// client, the provider and the record say about it.
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rig.h"
+
+using namespace llmrec;
+using namespace llmrec::integration;
+using record::ErrorType;
+using record::Fault;
+using record::Stage;
+using record::Status;
+using record::TapState;
+
+namespace {
+
+// What the proxy answers to a CONNECT that it does not grant.
+struct Refused {
+  std::string head;
+  std::string body;
+  std::string end;
+  bool says(const std::string& text) const { return head.find(text) != std::string::npos; }
+};
+
+Refused refused(const Recorder& recorder, const std::string& target) {
+  TlsClient client({.port = recorder.port(), .timeout_ms = kPatienceMs});
+  REQUIRE(client.connect().has_value());
+  REQUIRE(client.send("CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n\r\n"));
+  const Received got = client.read_to_end();
+  const auto messages = answers(got, {"CONNECT"});
+  REQUIRE(messages.size() == 1);
+  CHECK(messages[0].header("connection") == "close");
+  CHECK(messages[0].body.starts_with("llmrec: "));
+  return {messages[0].head, messages[0].body, got.end};
+}
+
+void check_chat(TlsClient& client, const Script& answer) {
+  REQUIRE(client.send(chat()));
+  REQUIRE(client.read_bytes(bytes_sent_by(answer)));
+  CHECK(client.received().bytes == text_sent_by(answer));
+}
+
+Script short_answer() { return play(events(openai::text(words(3)).events)); }
+
+}  // namespace
+
+TEST_CASE("integration opening: CONNECT as Python sends it, and other shapes of it") {
+  const Script answer = short_answer();
+  Rig rig(answering(answer));
+  std::size_t n = 0;
+  for (const char* head : {
+           "CONNECT api.openai.com:443 HTTP/1.0\r\n\r\n",
+           "CONNECT API.OpenAI.com:443 HTTP/1.1\r\nHost: api.openai.com\r\n\r\n",
+           "CONNECT api.openai.com.:443 HTTP/1.1\r\nHost: elsewhere:1\r\nConnection: close\r\n\r\n",
+           "\r\nCONNECT api.openai.com:443 HTTP/1.1\r\nProxy-Connection: Keep-Alive\r\n"
+           "User-Agent: x\r\n\r\n",
+       }) {
+    CAPTURE(head);
+    ClientOptions options = rig.through();
+    options.via->request = head;
+    TlsClient client = Rig::connect(options);
+    check_chat(client, answer);
+    CHECK(client.proxy_answer().find("200") != std::string::npos);
+    const record::Record r = rig.recorder().wait_for_records(++n).back();
+    CHECK(r.status == Status::ok);
+    CHECK(r.host == kHost);
+  }
+}
+
+namespace {
+
+// A TLS client whose first flight the test cuts and times as it likes.
+std::string client_hello() {
+  const SslCtxPtr context = make_client_context({.ca_file = {}, .name = kHost});
+  SslPtr ssl(SSL_new(context.get()));
+  BIO* out = BIO_new(BIO_s_mem());
+  SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), out);
+  SSL_set_tlsext_host_name(ssl.get(), kHost.c_str());
+  SSL_set_connect_state(ssl.get());
+  SSL_do_handshake(ssl.get());
+  std::string hello(BIO_ctrl_pending(out), '\0');
+  BIO_read(out, hello.data(), static_cast<int>(hello.size()));
+  return hello;
+}
+
+constexpr char kHandshakeRecord = 0x16;
+
+}  // namespace
+
+TEST_CASE("integration opening: the ClientHello comes together with CONNECT, or octet by octet") {
+  Rig rig;
+  const std::string connect = "CONNECT " + kAuthority + " HTTP/1.1\r\n\r\n";
+  for (const bool together : {true, false}) {
+    CAPTURE(together);
+    TlsClient client({.port = rig.recorder().port(), .timeout_ms = kPatienceMs});
+    REQUIRE(client.connect().has_value());
+    if (together) {
+      REQUIRE(client.send(connect + client_hello()));
+    } else {
+      REQUIRE(client.send(connect, 1));
+      REQUIRE(client.read_until("\r\n\r\n"));
+      REQUIRE(client.send(client_hello(), 1));
+    }
+    REQUIRE(client.read_until("\r\n\r\n"));
+    const std::string answer = client.received().bytes;
+    const std::size_t head = answer.find("\r\n\r\n") + 4;
+    CHECK(answer.starts_with("HTTP/1.1 200"));
+    // Our ServerHello: it was opened, not passed on to a provider that would have said the same.
+    REQUIRE(client.read_bytes(head + 1));
+    CHECK(client.received().bytes[head] == kHandshakeRecord);
+    client.reset();
+  }
+  const auto records = rig.recorder().wait_for_records(2);
+  for (const record::Record& r : records) {
+    CHECK(r.error_type == ErrorType::client_tls_failed);
+    CHECK(r.failure_stage == Stage::before_request);
+  }
+}
+
+TEST_CASE("integration opening: a host that is not listed goes through unopened") {
+  const Script answer = short_answer();
+  Rig rig(answering(answer));
+  ClientOptions options = rig.past();  // believes the provider's CA, not ours
+  options.tls->name = "localhost";
+  options.via = Hop{.port = rig.recorder().port(),
+                    .target = "localhost:" + std::to_string(rig.provider().port())};
+  TlsClient client = Rig::connect(options);
+  check_chat(client, answer);
+  client.half_close();
+  CHECK(client.read_to_end().end == "close_notify+fin");
+  const ConnectionLog log = rig.finished();
+  CHECK(log.bytes == chat());
+  CHECK(log.client_end.text() == "close_notify+fin");
+  rig.recorder().stop();
+  CHECK(rig.recorder().records().empty());
+}
+
+TEST_CASE("integration opening: --deny-unlisted") {
+  RigOptions options = answering(short_answer());
+  options.flags = {"--deny-unlisted"};
+  Rig rig(std::move(options));
+  const Refused no = refused(rig.recorder(), "example.invalid:443");
+  CHECK(no.head.starts_with("HTTP/1.1 403 "));
+  CHECK(no.says("Proxy-Status: llmrec; error=http_request_denied"));
+  CHECK(no.body.find("--record example.invalid") != std::string::npos);
+  CHECK(no.end == "fin");
+  TlsClient client = rig.connect();  // a listed one is let through
+  check_chat(client, short_answer());
+}
+
+TEST_CASE("integration opening: a client that offers only h2 is tunnelled, and a record says so") {
+  RigOptions options;
+  options.provider.tls.emplace().alpn = {"h2"};
+  options.provider.at_open = {Raw{}, ReadRaw{4}, Send{"pong"}, ReadUntilEof{}, Close{}};
+  Rig rig(std::move(options));
+  ClientOptions through = rig.through();
+  through.tls->alpn = {"h2"};
+  through.tls->ca_file = rig.ca().file();
+  TlsClient client = Rig::connect(through);
+  CHECK(client.tls().alpn == "h2");
+  REQUIRE(client.send("ping"));
+  REQUIRE(client.read_bytes(4));
+  client.half_close();
+  CHECK(client.read_to_end().bytes == "pong");
+  CHECK(rig.finished(1).bytes == "ping");
+  CHECK(rig.finished(0).bytes.empty());  // the one that was verified, and not used
+  const record::Record r = rig.recorder().only_record();
+  CHECK(r.tap == TapState::blind);
+  CHECK(r.tap_reason == "http2");
+  CHECK(r.host == kHost);
+  CHECK(r.status == Status::ok);
+  CHECK(r.response_bytes > 4);  // of TLS
+}
+
+TEST_CASE("integration opening: --h2 refuse") {
+  RigOptions options;
+  options.flags = {"--h2", "refuse"};
+  Rig rig(std::move(options));
+  ClientOptions through = rig.through();
+  through.tls->alpn = {"h2"};
+  TlsClient client(through);
+  CHECK(!client.connect().has_value());
+  const record::Record r = rig.recorder().only_record();
+  CHECK(r.failure_stage == Stage::before_request);
+  CHECK(r.error_type == ErrorType::client_tls_failed);
+  CHECK(r.error_detail == "http2_only");
+}
+
+TEST_CASE("integration opening: a client that offers h2 and http/1.1 gets http/1.1") {
+  const Script answer = short_answer();
+  Rig rig(answering(answer));
+  ClientOptions through = rig.through();
+  through.tls->alpn = {"h2", "http/1.1"};
+  TlsClient client = Rig::connect(through);
+  CHECK(client.tls().alpn == "http/1.1");
+  check_chat(client, answer);
+  CHECK(rig.recorder().only_record().tap == TapState::complete);
+}
+
+TEST_CASE("integration opening: another name in the SNI is not ours to open") {
+  const Script answer = short_answer();
+  Rig rig(answering(answer));
+  ClientOptions through = rig.through();
+  through.tls = ClientTls{.ca_file = rig.ca().file(), .name = "localhost"};
+  TlsClient client = Rig::connect(through);
+  check_chat(client, answer);
+  client.half_close();
+  client.read_to_end();
+  CHECK(rig.finished(1).tls.sni == "localhost");
+  const record::Record r = rig.recorder().only_record();
+  CHECK(r.tap == TapState::blind);
+  CHECK(r.tap_reason == "sni_mismatch");
+}
+
+TEST_CASE("integration opening: never a weaker TLS than the client would take") {
+  RigOptions options = answering(short_answer());
+  options.provider.tls.emplace().max_version = TLS1_2_VERSION;
+  Rig rig(std::move(options));
+  SUBCASE("a client of both versions is served") {
+    TlsClient client = rig.connect();
+    check_chat(client, short_answer());
+    CHECK(rig.recorder().only_record().tap == TapState::complete);
+  }
+  SUBCASE("a client of 1.3 alone fails as it would without us") {
+    ClientOptions through = rig.through();
+    through.tls->ca_file = rig.ca().file();
+    through.tls->min_version = TLS1_3_VERSION;
+    TlsClient client(through);
+    CHECK(!client.connect().has_value());
+    const record::Record r = rig.recorder().only_record();
+    CHECK(r.tap == TapState::blind);
+    CHECK(r.tap_reason == "tls_version");
+  }
+}
+
+TEST_CASE("integration opening: no TLS after CONNECT") {
+  const std::string clear = "GET / HTTP/1.1\r\nHost: api.openai.com\r\n\r\n";
+  Rig rig;
+  ClientOptions past{.port = rig.provider().port(), .timeout_ms = kPatienceMs};
+  ClientOptions through = rig.through();
+  through.tls.reset();
+  std::vector<Received> got;
+  for (const ClientOptions& options : {past, through}) {
+    TlsClient client = Rig::connect(options);
+    REQUIRE(client.send(clear));
+    got.push_back(client.read_to_end());
+    client.close();
+  }
+  CHECK(got[0].bytes == got[1].bytes);
+  CHECK(got[0].end == got[1].end);
+  const record::Record r = rig.recorder().only_record();
+  CHECK(r.tap == TapState::blind);
+  CHECK(r.tap_reason == "not_tls");
+  CHECK(r.request_bytes == clear.size());
+}
+
+TEST_CASE("integration opening: a client that does not trust our CA") {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    CAPTURE(version);
+    Rig rig;
+    ClientOptions through = rig.through();
+    through.tls->ca_file = rig.ca().file();  // the provider's, not ours
+    through.tls->min_version = through.tls->max_version = version;
+    TlsClient client(through);
+    CHECK(!client.connect().has_value());
+    client.close();
+    const record::Record r = rig.recorder().only_record();
+    CHECK(r.status == Status::failed);
+    CHECK(r.failure_stage == Stage::before_request);
+    CHECK(r.error_type == ErrorType::client_untrusted_ca);
+    CHECK(r.error_detail == "unknown_ca");
+    CHECK(r.client_close == record::CloseHow::tls_alert);
+    CHECK(r.fault == Fault::app);
+    CHECK(rig.recorder().log().find("--ca-bundle-out") != std::string::npos);
+    CHECK(rig.finished().bytes.empty());
+  }
+}
+
+TEST_CASE("integration opening: an upstream that cannot be verified gets not one octet") {
+  const std::vector<std::pair<LeafKind, std::string>> kinds = {
+      {LeafKind::wrong_host, "X509_V_ERR_HOSTNAME_MISMATCH"},
+      {LeafKind::expired, "X509_V_ERR_CERT_HAS_EXPIRED"},
+      {LeafKind::not_yet_valid, "X509_V_ERR_CERT_NOT_YET_VALID"},
+      {LeafKind::self_signed, "X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT"},
+      {LeafKind::untrusted, "X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY"},
+      {LeafKind::client_only, "X509_V_ERR_INVALID_PURPOSE"},
+      {LeafKind::bad_issuer, "X509_V_ERR_INVALID_CA"},
+  };
+  for (const auto& [kind, name] : kinds) {
+    CAPTURE(name);
+    RigOptions options;
+    options.leaf = kind;
+    Rig rig(std::move(options));
+    const Refused no = refused(rig.recorder(), kAuthority);
+    CHECK(no.head.starts_with("HTTP/1.1 502 "));
+    CHECK(no.says("Proxy-Status: llmrec; error=tls_certificate_error"));
+    CHECK(no.says(name));
+    CHECK(no.end == "fin");
+    const record::Record r = rig.recorder().only_record();
+    CHECK(r.status == Status::failed);
+    CHECK(r.failure_stage == Stage::before_request);
+    CHECK(r.error_type == ErrorType::tls_certificate_invalid);
+    CHECK(r.error_detail == name);
+    CHECK(r.retryable == false);
+    CHECK(r.time_to_connect_ns.has_value());
+    const ConnectionLog log = rig.finished();
+    CHECK(log.received_bytes == 0);
+    CHECK(!log.handshake_done);
+  }
+}
+
+TEST_CASE("integration opening: an upstream that speaks no TLS") {
+  RigOptions options;
+  options.clear = true;
+  options.provider.at_open = {Raw{}, ReadRaw{1}, Send{"HTTP/1.1 400 Bad Request\r\n\r\n"}, Fin{}};
+  Rig rig(std::move(options));
+  const Refused no = refused(rig.recorder(), kAuthority);
+  CHECK(no.head.starts_with("HTTP/1.1 502 "));
+  CHECK(no.says("error=tls_protocol_error"));
+  CHECK(rig.recorder().only_record().error_type == ErrorType::tls_handshake_failed);
+}
+
+TEST_CASE("integration opening: an upstream that goes away between its handshake and the request") {
+  for (const How how : {How::close_notify, How::fin, How::rst}) {
+    CAPTURE(static_cast<int>(how));
+    RigOptions options;
+    options.provider.at_open = {ending(how)};
+    Rig rig(std::move(options));
+    ClientOptions through = rig.through();
+    through.tls.reset();  // first only the tunnel: the provider has gone before our TLS begins
+    TlsClient plain = Rig::connect(through);
+    REQUIRE(rig.provider().wait_for(0, [&](const ConnectionLog& log) {
+      return how == How::rst ? log.finished : log.handshake_done;
+    }));
+    const SslCtxPtr context = make_client_context(*rig.through().tls);
+    if (plain.conn().handshake_as_client(context.get(), kHost, {}, after_ms(kPatienceMs))) {
+      plain.send(chat());
+    }
+    const Received got = plain.read_to_end();
+    plain.close();
+    CHECK(got.count == 0);
+    CHECK(got.end != "open");
+    if (how == How::rst) CHECK(got.end == "reset");
+  }
+}
+
+namespace {
+
+struct Listener {
+  UniqueFd fd;
+  std::uint16_t port = 0;
+};
+
+// Bound to a free port; refuses connections unless told to listen.
+Listener bound() {
+  Listener out;
+  out.fd = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  REQUIRE(::bind(out.fd.get(), reinterpret_cast<sockaddr*>(&at), size) == 0);
+  REQUIRE(::getsockname(out.fd.get(), reinterpret_cast<sockaddr*>(&at), &size) == 0);
+  out.port = ntohs(at.sin_port);
+  return out;
+}
+
+struct Alone {  // a recorder with no provider
+  TempDir dir;
+  Recorder recorder;
+  explicit Alone(std::vector<std::string> flags)
+      : recorder({.home = dir.path(), .upstream_ca = {}, .flags = std::move(flags)}) {}
+};
+
+void check_not_connected(Recorder& recorder, const char* status, const char* error,
+                         ErrorType type, const char* detail) {
+  const Refused no = refused(recorder, kAuthority);
+  CHECK(no.head.starts_with(status));
+  CHECK(no.says(std::string("Proxy-Status: llmrec; error=") + error));
+  const record::Record r = recorder.only_record();
+  CHECK(r.status == Status::failed);
+  CHECK(r.failure_stage == Stage::before_request);
+  CHECK(r.error_type == type);
+  CHECK(r.error_detail == detail);
+  CHECK(r.host == kHost);
+  CHECK(r.fault == Fault::network);
+  CHECK(r.retryable == true);
+  CHECK(r.retry_safety == record::RetrySafety::safe);
+  CHECK(r.progress == record::Progress::none);
+  CHECK(r.tap == TapState::complete);
+}
+
+}  // namespace
+
+TEST_CASE("integration opening: connection refused") {
+  const Listener nobody = bound();
+  Alone alone({"--connect-to", connect_to(nobody.port)});
+  check_not_connected(alone.recorder, "HTTP/1.1 502 ", "connection_refused",
+                      ErrorType::connect_refused, "ECONNREFUSED");
+}
+
+TEST_CASE("integration opening: a listener that never answers") {
+  Listener full = bound();
+  REQUIRE(::listen(full.fd.get(), 0) == 0);
+  const UniqueFd only = connect_loopback(full.port, after_ms(kPatienceMs));  // fills the queue
+  REQUIRE(only);
+  Alone alone({"--connect-timeout", "300ms", "--connect-to", connect_to(full.port)});
+  check_not_connected(alone.recorder, "HTTP/1.1 504 ", "connection_timeout",
+                      ErrorType::connect_timeout, "ETIMEDOUT");
+  const record::Record r = alone.recorder.only_record();
+  CHECK(r.duration_ns.value_or(0) >= 300 * kNsPerMs);
+  CHECK(r.timeouts_exceeded.contains(record::Budget::connect));
+}
+
+TEST_CASE("integration opening: a name that does not exist") {
+  Alone alone({"--connect-to", kAuthority + ":name.invalid:443"});
+  const Refused no = refused(alone.recorder, kAuthority);
+  CHECK((no.says("error=dns_error") || no.says("error=dns_timeout")));
+  const record::Record r = alone.recorder.only_record();
+  CHECK(r.error_type == ErrorType::dns_failed);
+  CHECK(r.failure_stage == Stage::before_request);
+  CHECK(!r.error_detail.empty());
+}
+
+TEST_CASE("integration opening: a network that cannot be reached") {
+  sockaddr_in6 nowhere{};
+  nowhere.sin6_family = AF_INET6;
+  nowhere.sin6_port = htons(443);
+  REQUIRE(::inet_pton(AF_INET6, "2001:db8::1", &nowhere.sin6_addr) == 1);  // RFC 3849
+  const UniqueFd probe(::socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int failed =
+      ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&nowhere), sizeof nowhere);
+  if (!probe || failed == 0 || errno != ENETUNREACH) {
+    MESSAGE("skipped: this machine has a route to the documentation network");
+    return;
+  }
+  Alone alone({"--connect-to", kAuthority + ":[2001:db8::1]:443"});
+  check_not_connected(alone.recorder, "HTTP/1.1 502 ", "destination_ip_unroutable",
+                      ErrorType::connect_failed, "ENETUNREACH");
+}
+
+TEST_CASE("integration opening: where a proxy must not lead") {
+  Alone alone({});
+  const std::string ourselves = "127.0.0.1:" + std::to_string(alone.recorder.port());
+  const std::string by_name = "localhost:" + std::to_string(alone.recorder.port());
+  for (const std::string& target :
+       {std::string("169.254.169.254:80"), std::string("[fd00:ec2::254]:80"), ourselves, by_name}) {
+    CAPTURE(target);
+    const Refused no = refused(alone.recorder, target);
+    CHECK(no.head.starts_with("HTTP/1.1 403 "));
+    CHECK(no.says("Proxy-Status: llmrec; error=destination_ip_prohibited"));
+  }
+  alone.recorder.stop();
+  CHECK(alone.recorder.records().empty());
+}
