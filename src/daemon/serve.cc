@@ -195,6 +195,9 @@ void run_until_signalled(const cli::ServeOptions& options, const sigset_t& signa
 int serve(const cli::ServeOptions& options) {
   log::set_level(static_cast<log::Level>(options.log_level));
   const std::size_t descriptors = prepare_process();
+  if (!tls::init_secure_heap()) {  // before any key is made
+    log::info("tls", "no locked memory for keys (RLIMIT_MEMLOCK); they live in ordinary memory");
+  }
   // Blocked before any thread is made, so that only sigwait() sees them.
   sigset_t signals;
   sigemptyset(&signals);

@@ -43,9 +43,10 @@ Address Address::from(const sockaddr* address) {
 Result<Address> parse_listen_address(std::string_view text) {
   const auto colon = text.rfind(':');
   const auto bad = [&](std::string_view why) {
-    return Error{Code::bad_argument, "cannot listen on '" + std::string(text) + "': " +
-                                         std::string(why) + "; write ADDRESS:PORT, for example "
-                                         "127.0.0.1:8790"};
+    std::string detail = "cannot listen on '";
+    detail.append(text).append("': ").append(why);
+    detail += "; write ADDRESS:PORT, for example 127.0.0.1:8790";
+    return Error{Code::bad_argument, detail};
   };
   if (colon == std::string_view::npos) return bad("the port is missing");
   std::string_view host = text.substr(0, colon);

@@ -462,16 +462,18 @@ void Session::open_client_tls() {
 }
 
 void Session::on_client_tls(Bytes octets) {
-  Peer::Plain p = client_.decrypt(octets);
-  if (p.status == EngineStatus::failed || p.status == EngineStatus::closed ||
-      !p.sent) {
-    return client_tls_failed();
+  const Peer::Plain p = client_.decrypt(octets);
+  if (p.status == EngineStatus::failed || !p.sent) return client_tls_failed();
+  if (!client_.tls()->handshake_complete()) {
+    if (p.status == EngineStatus::closed) client_tls_failed();
+    return;
   }
-  if (!client_.tls()->handshake_complete()) return;
-  // The first request may have come with the end of the handshake.
+  // The first request may have come with the end of the handshake, and even the good-bye.
   const std::string first(p.octets);
+  const bool closed = p.status == EngineStatus::closed;
   start_relay();
   if (!first.empty() && phase_ == Phase::relay) relay_plain(Side::client, first);
+  if (closed && phase_ == Phase::relay) relay_notify(Side::client);
 }
 
 void Session::client_tls_failed() {
@@ -548,11 +550,7 @@ void Session::relay_octets(Side side, Bytes octets) {
   if (!p.sent) relay_.on_write_failed(side);
   if (!p.octets.empty()) relay_plain(side, p.octets);
   if (p.status == EngineStatus::closed) {
-    if (from.close_how == CloseHow::none) {
-      from.close_how = CloseHow::close_notify;
-      tell_tap_end(side);
-    }
-    relay_.on_notify(side);
+    relay_notify(side);
   } else if (p.status == EngineStatus::failed || key_update_flood(side)) {
     if (from.close_how == CloseHow::none) {
       from.alert = from.tls()->alert_received();
@@ -579,6 +577,15 @@ void Session::relay_plain(Side side, Bytes plain) {
     }
     if (loop_.draining() && tap_->running() == 0) end_now();
   }
+  take_steps();
+}
+
+void Session::relay_notify(Side side) {
+  if (peer(side).close_how == CloseHow::none) {
+    peer(side).close_how = CloseHow::close_notify;
+    tell_tap_end(side);
+  }
+  relay_.on_notify(side);
   take_steps();
 }
 

@@ -119,6 +119,7 @@ class Session final : private tap::TapHost {
   // Relaying.
   void relay_octets(Side side, Bytes octets);
   void relay_plain(Side side, Bytes plain);
+  void relay_notify(Side side);
   void relay_end(Side side, Io io, int error);
   void side_is_gone(Side side);
   void take_steps();

@@ -380,6 +380,9 @@ record::Record connection_record(RecordId id, const ConnFacts& conn, record::Err
   r.fault_evidence = v.fault_evidence;
   r.progress = conn.time_to_connect_ns ? record::Progress::connected : record::Progress::none;
   r.retryable = setup_retryable(error);
+  if (error == record::ErrorType::connect_timeout) {
+    r.timeouts_exceeded.insert(record::Budget::connect);
+  }
   r.retry_safety = record::RetrySafety::safe;
   r.closed_by = closed_by;
   return r;

@@ -194,6 +194,8 @@ EngineStatus Engine::feed(Bytes cipher, PlainOut& plain, CipherOut& out) {
     }
     if (space == 0) return fail("the plain text is over its mark");
     plain.commit(n);
+    // Another SSL_read would only find that there is nothing left.
+    if (call.unread() == 0 && SSL_has_pending(ssl_.get()) == 0) return done;
   }
 }
 

@@ -59,7 +59,7 @@ support::ProcessOptions program_options(std::vector<std::string> arguments) {
   return options;
 }
 
-support::Finished llmrec(const std::vector<std::string>& arguments) {
+support::Finished run_llmrec(const std::vector<std::string>& arguments) {
   return support::run(program_options(arguments), kPatienceMs);
 }
 

@@ -27,7 +27,7 @@ bool eventually(const std::function<bool()>& condition, std::int64_t timeout_ms 
 
 std::string llmrec_program();
 // Runs a command of it to its end.
-support::Finished llmrec(const std::vector<std::string>& arguments);
+support::Finished run_llmrec(const std::vector<std::string>& arguments);
 // A child of ours must not see what the person who runs the tests has set.
 support::ProcessOptions program_options(std::vector<std::string> arguments);
 

@@ -49,6 +49,8 @@ void ProviderConnection::run() noexcept {
 
 void ProviderConnection::serve() {
   if (play(options_.before_tls) == Went::over || conn_.write_ended()) return finish();
+  // What comes in one piece with the end of the handshake is as raw as all the rest.
+  raw_ = !options_.at_open.empty() && std::holds_alternative<Raw>(options_.at_open.front());
   if (tls_ != nullptr && !start_tls()) return finish();
   opened_ = true;
   if (tls_ == nullptr && !before_tls_.empty()) received(std::exchange(before_tls_, {}));

@@ -1,0 +1,181 @@
+// Real clients: curl, and Python's requests and httpx. Each is run past the recorder and through it,
+// and has to come to the same end: the same octets, the same exit status, the same exception.
+#include <doctest/doctest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rig.h"
+
+using namespace llmrec;
+using namespace llmrec::integration;
+
+namespace {
+
+struct Scene {
+  std::string name;
+  Script script;
+  record::Status status;
+};
+
+// What a provider may do to a client: fine, rejected, and cut in every way.
+std::vector<Scene> scenes(bool streaming) {
+  Answer answer = streaming ? events(openai::text(words(20)).events) : json(openai::json(words(20)));
+  const Reply whole = build(answer);
+  const std::uint64_t half = whole.head_bytes + (bytes_sent_by(whole.script) - whole.head_bytes) / 2;
+  answer.framing = Framing::close;
+  Script closing = play(answer);
+  closing.pop_back();  // its own end
+  const std::uint64_t closing_size = bytes_sent_by(closing);
+  using record::Status;
+  std::vector<Scene> out = {
+      {"whole", whole.script, Status::ok},
+      {"rejected", play(json(openai::error_json(429), 429)), Status::failed},
+      {"whole, ended by the close", cut_at(closing, closing_size, How::close_notify), Status::ok},
+      {"cut, no framing, FIN", cut_at(closing, closing_size * 2 / 3, How::fin), Status::failed},
+      {"no head, FIN", cut_at(whole.script, 0, How::fin), Status::failed},
+      {"no head, RST", cut_at(whole.script, 0, How::rst), Status::failed},
+      {"half a head, RST", cut_at(whole.script, whole.head_bytes / 2, How::rst), Status::failed},
+  };
+  const std::pair<const char*, How> ends[] = {
+      {"FIN", How::fin}, {"RST", How::rst}, {"close_notify", How::close_notify}};
+  for (const auto& [name, how] : ends) {
+    out.push_back({std::string("cut, ") + name, cut_at(whole.script, half, how), Status::failed});
+  }
+  return out;
+}
+
+// Environment of a client that is to use the recorder, or must not see any proxy.
+ProcessOptions client_process(std::vector<std::string> argv) {
+  ProcessOptions options;
+  options.argv = std::move(argv);
+  options.unset = {"HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY",
+                   "all_proxy",   "NO_PROXY",    "no_proxy",   "CURL_HOME",  "CURL_CA_BUNDLE"};
+  return options;
+}
+
+bool runs(const std::vector<std::string>& argv) {
+  try {
+    return run(client_process(argv)).status == ExitStatus{0, 0};
+  } catch (const std::exception&) {
+    return false;  // not installed
+  }
+}
+
+struct Players {
+  Script playing;
+  Rig rig{answering([this](const Request&) { return playing; })};
+  std::size_t records = 0;
+
+  std::string proxy() { return "http://127.0.0.1:" + std::to_string(rig.recorder().port()); }
+  std::string port() { return std::to_string(rig.provider().port()); }
+
+  void check_record(const Scene& scene) {
+    CHECK(rig.recorder().wait_for_records(++records).back().status == scene.status);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("integration clients: curl") {
+  if (!runs({"curl", "--version"})) {
+    MESSAGE("skipped: there is no curl here");
+    return;
+  }
+  Players players;
+  for (const bool streaming : {true, false}) {
+    for (const Scene& scene : scenes(streaming)) {
+      CAPTURE(scene.name);
+      CAPTURE(streaming);
+      players.playing = scene.script;
+      const auto curl = [&](std::vector<std::string> more) {
+        std::vector<std::string> argv = {"curl", "-q", "-sS", "-N", "-i", "--http1.1",
+                                         "--suppress-connect-headers", "--max-time", "20"};
+        argv.insert(argv.end(), more.begin(), more.end());
+        argv.insert(argv.end(), {"-H", "Content-Type: application/json", "-d",
+                                 streaming ? R"({"model":"gpt-fake-1","stream":true})"
+                                           : R"({"model":"gpt-fake-1"})",
+                                 "https://" + kHost + "/v1/chat/completions"});
+        return run(client_process(std::move(argv)));
+      };
+      const Finished past = curl({"--cacert", players.rig.ca().file(), "--connect-to",
+                                  kAuthority + ":127.0.0.1:" + players.port()});
+      const Finished through =
+          curl({"--cacert", players.rig.recorder().bundle(), "--proxy", players.proxy()});
+      CHECK(through.status == past.status);
+      CHECK(through.out == past.out);
+      CHECK(through.err == past.err);
+      players.check_record(scene);
+    }
+  }
+}
+
+TEST_CASE("integration clients: a 5 MiB upload with curl") {
+  if (!runs({"curl", "--version"})) {
+    MESSAGE("skipped: there is no curl here");
+    return;
+  }
+  constexpr std::size_t kUpload = 5u << 20;
+  Players players;
+  players.playing = play(json("{}"));
+  std::string body;
+  append_bulk(body, 0, kUpload);
+  write_file(players.rig.dir().file("upload"), body);
+  const Finished done = run(client_process(
+      {"curl", "-q", "-sS", "--http1.1", "--cacert", players.rig.recorder().bundle(), "--proxy",
+       players.proxy(), "-H", "Expect: 100-continue", "--data-binary",
+       "@" + players.rig.dir().file("upload"), "https://" + kHost + "/v1/files"}));
+  CHECK(done.status == ExitStatus{0, 0});
+  CHECK(done.out == "{}");
+  const ConnectionLog log = players.rig.finished();
+  CHECK(log.requests.at(0).body_sha256 == bulk_sha256(kUpload));
+}
+
+namespace {
+
+// The one that has the library: the system's own may not be the first in PATH.
+std::string python_with(const std::string& library) {
+  for (const char* python : {"python3", "/usr/bin/python3"}) {
+    if (runs({python, "-c", "import " + library})) return python;
+  }
+  return {};
+}
+
+void check_python(const std::string& library) {
+  const char* script = LLMREC_HTTP_CLIENT;
+  const std::string interpreter = python_with(library);
+  if (interpreter.empty()) {
+    MESSAGE("skipped: python3 has no ", library, " here");
+    return;
+  }
+  Players players;
+  for (const bool streaming : {true, false}) {
+    for (const Scene& scene : scenes(streaming)) {
+      CAPTURE(library);
+      CAPTURE(scene.name);
+      CAPTURE(streaming);
+      players.playing = scene.script;
+      const auto python = [&](const std::string& where, const std::string& bundle) {
+        ProcessOptions options = client_process(
+            {interpreter, script, library, streaming ? "stream" : "whole", where});
+        options.env = {{"REQUESTS_CA_BUNDLE", bundle}, {"SSL_CERT_FILE", bundle}};
+        if (where == "proxy") options.env["HTTPS_PROXY"] = players.proxy();
+        return run(options);
+      };
+      const Finished past = python(players.port(), players.rig.ca().file());
+      const Finished through = python("proxy", players.rig.recorder().bundle());
+      CHECK(past.status == ExitStatus{0, 0});
+      CHECK(through.status == ExitStatus{0, 0});
+      CHECK(through.out == past.out);
+      CHECK(past.out.find("\"sha256\"") != std::string::npos);
+      players.check_record(scene);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("integration clients: Python requests") { check_python("requests"); }
+
+TEST_CASE("integration clients: Python httpx") { check_python("httpx"); }
