@@ -23,7 +23,8 @@
 #endif
 #endif
 #ifdef LLMREC_ASAN
-#include <sanitizer/allocator_interface.h>
+extern "C" std::size_t
+__sanitizer_get_current_allocated_bytes();  // g++ 12 comes without its header
 #endif
 
 using namespace llmrec;
