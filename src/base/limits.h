@@ -69,7 +69,8 @@ inline constexpr std::size_t kTlsBufferOctets = 1024 * 1024;
 // record: what one record may hold. The tap cuts as it collects, the codec cuts again: a text at a
 // whole code point, a list at its end. Times and counts have no cap.
 namespace llmrec::limits {
-// Longest id seen of a provider: 64. Clients choose theirs; a longer one is not findable by its end.
+// Longest id seen of a provider: 64. Clients choose theirs; a longer one is not findable by its
+// end.
 inline constexpr std::size_t kRecordIdTextMax = 256;
 // Vocabulary: provider, operation, dialect, region, event, alert and reason names.
 inline constexpr std::size_t kRecordNameMax = 64;
@@ -176,8 +177,8 @@ inline constexpr std::size_t kAddressesMax = 8;  // of one name that are tried
 // RST (RFC 9112 section 9.6).
 inline constexpr std::int64_t kLingerNs = 2'000'000'000;
 inline constexpr std::size_t kLingerOctets = 1024 * 1024;
-// An RST throws away what the kernel has not sent yet: it waits for the last acknowledgement as long
-// as they keep coming, and this long without one, looking this often.
+// An RST throws away what the kernel has not sent yet: it waits for the last acknowledgement as
+// long as they keep coming, and this long without one, looking this often.
 inline constexpr std::int64_t kResetWaitNs = 1'000'000'000;
 inline constexpr std::int64_t kResetPollNs = 2'000'000;
 // Connections waiting to be accepted; the kernel caps it at net.core.somaxconn.
@@ -190,8 +191,8 @@ inline constexpr std::size_t kDescriptorsPerSession = 2;
 inline constexpr int kResolverThreads = 32;
 // How often an enforced budget is looked at, while a call runs.
 inline constexpr std::int64_t kBudgetPollNs = 20'000'000;
-// A running call is checkpointed when it is this old and got further, and otherwise this often while
-// it moves.
+// A running call is checkpointed when it is this old and got further, and otherwise this often
+// while it moves.
 inline constexpr std::int64_t kCheckpointSoonNs = 10'000'000;
 inline constexpr std::int64_t kCheckpointEveryNs = 2'000'000'000;
 // More KeyUpdates in one second than any honest peer sends in a day.

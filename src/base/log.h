@@ -1,6 +1,6 @@
-// Levelled lines on stderr: `2026-06-30T10:12:41.120Z warn store: disk full`. One write(2) per line,
-// so that lines of several threads do not mix. Callers never pass payload, keys or query strings.
-// Any thread.
+// Levelled lines on stderr: `2026-06-30T10:12:41.120Z warn store: disk full`. One write(2) per
+// line, so that lines of several threads do not mix. Callers never pass payload, keys or query
+// strings. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,7 @@ void write(Level level, std::string_view part, std::string_view text);
 inline void error(std::string_view part, std::string_view text) { write(Level::error, part, text); }
 inline void warn(std::string_view part, std::string_view text) { write(Level::warn, part, text); }
 inline void info(std::string_view part, std::string_view text) { write(Level::info, part, text); }
-inline void debug(std::string_view part, std::string_view text) {
-  write(Level::debug, part, text);
-}
+inline void debug(std::string_view part, std::string_view text) { write(Level::debug, part, text); }
 
 // At most one line per `pause_ns` from one place; what was held back is counted and said later.
 class Limited {

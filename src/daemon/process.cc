@@ -38,7 +38,8 @@ Result<void> random_octets(void* into, std::size_t octets) {
   while (octets != 0) {
     const ssize_t n = ::getrandom(at, octets, 0);
     if (n < 0 && errno != EINTR) {
-      return Error{Code::io, std::string("the kernel gives no random octets: ") + std::strerror(errno)};
+      return Error{Code::io,
+                   std::string("the kernel gives no random octets: ") + std::strerror(errno)};
     }
     if (n > 0) {
       at += n;
@@ -53,7 +54,8 @@ Result<void> write_file(const std::string& path, const std::string& text) {
   const auto failed = [&](const char* what) {
     const int error = errno;
     ::unlink(fresh.c_str());
-    return Error{Code::io, std::string("cannot ") + what + " " + path + ": " + std::strerror(error)};
+    return Error{Code::io,
+                 std::string("cannot ") + what + " " + path + ": " + std::strerror(error)};
   };
   const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return failed("create");

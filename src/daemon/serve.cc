@@ -35,9 +35,7 @@ int complain(const Error& error, int status) {
   return status;
 }
 
-std::int64_t unix_ms_now() {
-  return net::read_clocks().unix_us / 1000;
-}
+std::int64_t unix_ms_now() { return net::read_clocks().unix_us / 1000; }
 
 void log_from_store(store::Level level, std::string text) {
   const log::Level to = level == store::Level::error  ? log::Level::error
@@ -73,6 +71,10 @@ Result<store::Store> open_store(const cli::ServeOptions& options) {
     log::warn("store", std::to_string(*swept) +
                            " calls were running when the recorder stopped; they are kept as "
                            "recorder_stopped");
+  }
+  // What has grown too old, or too much, while nothing ran.
+  if (const auto pruned = store->prune(w.now_ms); !pruned) {
+    log::warn("store", pruned.error().detail);
   }
   return store;
 }
@@ -148,8 +150,9 @@ Result<void> announce(const cli::ServeOptions& options, const net::Shared& share
   for (const net::Address& address : shared.listening) {
     log::info("serve", "listening on " + address.text() + ", llmrec " LLMREC_VERSION);
     if (relay::classify(address.ip) != relay::AddressClass::loopback) {
-      log::warn("serve", address.text() + " is reachable from other machines, and anybody who "
-                                          "reaches it can use this proxy");
+      log::warn("serve", address.text() +
+                             " is reachable from other machines, and anybody who "
+                             "reaches it can use this proxy");
     }
   }
   if (options.ready_file.empty()) return {};

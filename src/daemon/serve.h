@@ -1,5 +1,5 @@
-// `llmrec serve`: puts the parts together, runs them until a signal, takes them apart in the reverse
-// order.
+// `llmrec serve`: puts the parts together, runs them until a signal, takes them apart in the
+// reverse order.
 #pragma once
 
 #include "cli/options.h"

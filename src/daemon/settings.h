@@ -1,5 +1,5 @@
-// From the user's words to what the loops run on: hosts, addresses, budgets. Errors are one line that
-// names the flag. Main thread, at start.
+// From the user's words to what the loops run on: hosts, addresses, budgets. Errors are one line
+// that names the flag. Main thread, at start.
 #pragma once
 
 #include <string>

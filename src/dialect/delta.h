@@ -1,8 +1,8 @@
 // What one document of a provider's answer said, in words that are the same for all providers.
-// One document is one SSE event, one NDJSON line, one array element, one event-stream message or one
-// whole JSON answer. A dialect fills a Delta while the document passes and the tap applies it only
-// once the document is whole: an event that was cut counts nothing.
-// Holds sizes and names, never text. Owned by the dialect, reused for every document.
+// One document is one SSE event, one NDJSON line, one array element, one event-stream message or
+// one whole JSON answer. A dialect fills a Delta while the document passes and the tap applies it
+// only once the document is whole: an event that was cut counts nothing. Holds sizes and names,
+// never text. Owned by the dialect, reused for every document.
 #pragma once
 
 #include <cstdint>

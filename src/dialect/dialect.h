@@ -1,7 +1,7 @@
 // What a provider's wire protocol looks like to the tap: one file per dialect, one line in
 // dialect/meson.build. A dialect is told the values at the JSON paths that it names, fills a Delta,
-// and keeps a few words of state. It has no clock, keeps no text, and knows nothing of HTTP framing.
-// One object per exchange; owned by the tap; not thread safe.
+// and keeps a few words of state. It has no clock, keeps no text, and knows nothing of HTTP
+// framing. One object per exchange; owned by the tap; not thread safe.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,8 @@ struct Owes {
   bool usage = false;  // asked for, or always sent
 };
 
-// What a document is. Some providers repeat the whole text in every event, in the place where a whole
-// answer has it.
+// What a document is. Some providers repeat the whole text in every event, in the place where a
+// whole answer has it.
 enum class DocumentKind : std::uint8_t { event, answer, error_body };
 
 class Dialect : public wire::JsonSink {

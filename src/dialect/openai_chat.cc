@@ -1,6 +1,6 @@
 // OpenAI Chat Completions and the many that copy it.
-// https://platform.openai.com/docs/api-reference/chat (read 2026-11); what the copies do differently
-// is beside the line that deals with it.
+// https://platform.openai.com/docs/api-reference/chat (read 2026-11); what the copies do
+// differently is beside the line that deals with it.
 #include <algorithm>
 #include <array>
 
@@ -197,8 +197,7 @@ class RequestSink final : public wire::JsonSink {
       case kAskedToolCallId:
         append_cut(tool_call_id_, part, limits::kRecordIdTextMax);
         if (last) {
-          if (!tool_call_id_.empty() &&
-              asked_.tool_result_ids.size() < limits::kToolResultIdsMax) {
+          if (!tool_call_id_.empty() && asked_.tool_result_ids.size() < limits::kToolResultIdsMax) {
             asked_.tool_result_ids.push_back(tool_call_id_);
           }
           tool_call_id_.clear();
@@ -397,8 +396,8 @@ class OpenaiChat final : public Dialect {
     }
     finished_ = finished_ || !delta_.finishes.empty();
     // Perplexity repeats running totals in every chunk; they are final only where the choice ends.
-    delta_.usage_final = delta_.usage.output.has_value() &&
-                         (whole() || finished_ || delta_.choices.empty());
+    delta_.usage_final =
+        delta_.usage.output.has_value() && (whole() || finished_ || delta_.choices.empty());
   }
 
  private:

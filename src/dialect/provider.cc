@@ -19,7 +19,8 @@ bool host_matches(std::string_view pattern, std::string_view host) {
 
 bool is_region(std::string_view label) {  // us-east-1, us-gov-west-1, europe-west4
   const auto dash = label.find('-');
-  if (dash == std::string_view::npos || dash < 2 || label.size() > limits::kRecordNameMax) return false;
+  if (dash == std::string_view::npos || dash < 2 || label.size() > limits::kRecordNameMax)
+    return false;
   return label.back() >= '0' && label.back() <= '9' &&
          std::all_of(label.begin(), label.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -47,8 +48,7 @@ const std::vector<ProviderHost>& provider_hosts() {
       {"api.deepseek.com",
        {.name = "deepseek", .sends_done = Known::yes, .always_usage = Known::yes}},
       {"api.mistral.ai", {.name = "mistral", .sends_done = Known::yes, .always_usage = Known::yes}},
-      {"api.x.ai",
-       {.name = "xai", .sends_done = Known::yes, .output_excludes_reasoning = true}},
+      {"api.x.ai", {.name = "xai", .sends_done = Known::yes, .output_excludes_reasoning = true}},
       {"api.together.xyz",
        {.name = "together", .sends_done = Known::yes, .always_usage = Known::yes}},
       {"api.fireworks.ai",

@@ -1,5 +1,5 @@
-// The built-in hosts: who they are, which dialect they speak and which signals they are known to send.
-// Constant data; any thread.
+// The built-in hosts: who they are, which dialect they speak and which signals they are known to
+// send. Constant data; any thread.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,10 @@ namespace llmrec::dialect {
 enum class Known : std::uint8_t { unknown, yes, no };
 
 struct Provider {
-  std::string_view name;          // "openai"
-  Known sends_done = Known::unknown;    // ends chat streams with `data: [DONE]`
-  Known always_usage = Known::unknown;  // sends usage in a stream without being asked
-  Known sends_finish = Known::unknown;  // no: Snowflake, which never gives a finish reason
+  std::string_view name;                   // "openai"
+  Known sends_done = Known::unknown;       // ends chat streams with `data: [DONE]`
+  Known always_usage = Known::unknown;     // sends usage in a stream without being asked
+  Known sends_finish = Known::unknown;     // no: Snowflake, which never gives a finish reason
   bool output_excludes_reasoning = false;  // xAI chat: completion_tokens without reasoning_tokens
 };
 

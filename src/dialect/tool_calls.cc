@@ -101,8 +101,8 @@ bool ToolCalls::followed_from(const Piece& p, const ToolCallState& call) const {
 void ToolCalls::commit(const Piece& p) {
   const std::uint32_t index = p.index.value_or(p.position);
   ToolCallState* call = find(p.choice, index);
-  // Gemini's compatible endpoint gives all its parallel calls index 0; a new id, or a name where the
-  // call before is whole, begins another call.
+  // Gemini's compatible endpoint gives all its parallel calls index 0; a new id, or a name where
+  // the call before is whole, begins another call.
   const bool another =
       call != nullptr && ((!p.id.empty() && !call->id.empty() && p.id != call->id) ||
                           (p.id.empty() && !p.name.empty() && !call->name.empty() &&
@@ -155,8 +155,7 @@ void ToolCalls::end_all() {
 }
 
 bool ToolCalls::any_open() const {
-  return std::any_of(calls_.begin(), calls_.end(),
-                     [](const ToolCallState& c) { return c.open(); });
+  return std::any_of(calls_.begin(), calls_.end(), [](const ToolCallState& c) { return c.open(); });
 }
 
 bool ToolCalls::any_whole() const {

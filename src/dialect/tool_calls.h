@@ -1,8 +1,8 @@
 // The tool calls of one answer: which began, how many octets of arguments passed, and whether those
 // are one whole JSON value yet. Arguments go through a content-free JSON state and are not kept.
-// Pieces of a document are staged first and only then committed, because a cut document counts nothing
-// and because `index` may stand behind the arguments that it belongs to.
-// Owned by a dialect; pure.
+// Pieces of a document are staged first and only then committed, because a cut document counts
+// nothing and because `index` may stand behind the arguments that it belongs to. Owned by a
+// dialect; pure.
 #pragma once
 
 #include <cstdint>
@@ -76,9 +76,9 @@ class ToolCalls {
     wire::JsonShape fresh;     // as if these were the first arguments of the call
     wire::JsonShape followed;  // continued from the call that `index` names
     bool following = false;
-    std::size_t followed_call = 0;     // its position, and how much of it there was then
+    std::size_t followed_call = 0;  // its position, and how much of it there was then
     std::uint64_t followed_bytes = 0;
-    bool overflow = false;     // held is not all of it
+    bool overflow = false;  // held is not all of it
     bool object = false;
     bool free_text = false;
     bool ended = false;

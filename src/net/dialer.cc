@@ -123,7 +123,8 @@ void Dialer::begin() {
 void Dialer::arm(std::int64_t ns) {
   const std::int64_t left = std::max<std::int64_t>(0, std::min(ns, deadline_ns_ - now_ns()));
   uv_update_time(loop_);
-  uv_timer_start(&timer_, on_timer, static_cast<std::uint64_t>((left + kNsPerMs - 1) / kNsPerMs), 0);
+  uv_timer_start(&timer_, on_timer, static_cast<std::uint64_t>((left + kNsPerMs - 1) / kNsPerMs),
+                 0);
 }
 
 void Dialer::on_timer(uv_timer_t* timer) noexcept {
@@ -247,9 +248,8 @@ void Dialer::close_handles() {
     uv_cancel(reinterpret_cast<uv_req_t*>(&lookup_->request));
     lookup_ = nullptr;
   }
-  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), [](uv_handle_t* handle) noexcept {
-    static_cast<Dialer*>(handle->data)->unpin();
-  });
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer_),
+           [](uv_handle_t* handle) noexcept { static_cast<Dialer*>(handle->data)->unpin(); });
 }
 
 void Dialer::unpin() {

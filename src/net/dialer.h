@@ -2,8 +2,8 @@
 // and tries those in turn, the next one after 250 ms of silence (RFC 8305, without sorting beyond
 // getaddrinfo's). The first that connects wins.
 // Does not know TLS or who asked. One Dialer per connection attempt; loop thread only. It owns
-// itself: after cancel() or the callback the caller forgets it, and it goes when libuv has let go of
-// its last handle and request.
+// itself: after cancel() or the callback the caller forgets it, and it goes when libuv has let go
+// of its last handle and request.
 #pragma once
 
 #include <uv.h>

@@ -1,6 +1,6 @@
-// A listening socket. Accepts by itself instead of through uv_listen(), because libuv 1.44 spins when
-// descriptors run out (joyent/libuv#1189); pausing is how a full process pushes back.
-// Owned by a loop; loop thread only.
+// A listening socket. Accepts by itself instead of through uv_listen(), because libuv 1.44 spins
+// when descriptors run out (joyent/libuv#1189); pausing is how a full process pushes back. Owned by
+// a loop; loop thread only.
 #pragma once
 
 #include <functional>

@@ -110,8 +110,7 @@ void Loop::begin_drain(std::int64_t grace_ns) {
   if (grace_ns <= 0) return end_all();
   uv_update_time(&loop_);
   uv_timer_start(
-      &drain_timer_,
-      [](uv_timer_t* timer) noexcept { static_cast<Loop*>(timer->data)->end_all(); },
+      &drain_timer_, [](uv_timer_t* timer) noexcept { static_cast<Loop*>(timer->data)->end_all(); },
       static_cast<std::uint64_t>(grace_ns / kNsPerMs), 0);
 }
 

@@ -32,8 +32,8 @@ class Loop {
   // Runs on a thread of its own until it has drained.
   void start();
   void join();
-  // Any thread: stop accepting, let running calls go on for `grace_ns`, then end them. A second call
-  // with 0 ends them now.
+  // Any thread: stop accepting, let running calls go on for `grace_ns`, then end them. A second
+  // call with 0 ends them now.
   void wake_to_drain(std::int64_t grace_ns);
 
   uv_loop_t* uv() { return &loop_; }

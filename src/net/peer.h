@@ -1,5 +1,5 @@
-// One side of a session: its socket, its TLS where there is any, and what its socket did not take yet.
-// Moves octets; decides nothing. Owned by a session; loop thread only.
+// One side of a session: its socket, its TLS where there is any, and what its socket did not take
+// yet. Moves octets; decides nothing. Owned by a session; loop thread only.
 #pragma once
 
 #include <optional>

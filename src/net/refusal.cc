@@ -67,7 +67,8 @@ Refusal refusal_for(const DialResult& result, const std::string& authority) {
     case ErrorType::destination_denied:
       r.status = 403;
       r.proxy_error = "destination_ip_prohibited";
-      r.text = authority + " is an address that may not be reached through this proxy; "
+      r.text = authority +
+               " is an address that may not be reached through this proxy; "
                "allow it by name with --record";
       break;
     default:

@@ -26,7 +26,8 @@ std::string errno_name(int error) { return uv_err_name(uv_translate_sys_error(er
 
 }  // namespace
 
-// --- life -------------------------------------------------------------------------------------------
+// --- life
+// -------------------------------------------------------------------------------------------
 
 Session::Session(Loop& loop, const Address& listener)
     : loop_(loop),
@@ -61,10 +62,10 @@ void Session::close() {
   phase_ = Phase::closed;
   if (tap_) tap_->on_over(tap::End::none, now());
   if (!blind_reason_.empty()) {
-    loop_.shared().keep(store::Kind::final,
-                        tap::tunnel_record(mint(accepted_), facts_, blind_reason_,
-                                           side_end(Side::upstream), side_end(Side::client),
-                                           to_upstream_, to_client_, accepted_, now()));
+    loop_.shared().keep(
+        store::Kind::final,
+        tap::tunnel_record(mint(accepted_), facts_, blind_reason_, side_end(Side::upstream),
+                           side_end(Side::client), to_upstream_, to_client_, accepted_, now()));
   }
   if (opening_ && opening_->dialer != nullptr) {
     std::exchange(opening_->dialer, nullptr)->cancel();
@@ -72,9 +73,8 @@ void Session::close() {
   }
   client_.socket().close();
   upstream_->socket().close();
-  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), [](uv_handle_t* handle) noexcept {
-    static_cast<Session*>(handle->data)->unpin();
-  });
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer_),
+           [](uv_handle_t* handle) noexcept { static_cast<Session*>(handle->data)->unpin(); });
 }
 
 void Session::unpin() {
@@ -98,7 +98,8 @@ std::string Session::authority() const {
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(facts_.port);
 }
 
-// --- events -----------------------------------------------------------------------------------------
+// --- events
+// -----------------------------------------------------------------------------------------
 
 bool Session::wants_read(Side side) const {
   const bool client = side == Side::client;
@@ -195,9 +196,9 @@ void Session::on_octets(Side side, Bytes octets) {
 }
 
 void Session::on_end(Side side, Io io, int error) {
-  const CloseHow how = io == Io::eof             ? CloseHow::fin
-                       : error == ETIMEDOUT      ? CloseHow::timeout
-                                                 : CloseHow::reset;
+  const CloseHow how = io == Io::eof        ? CloseHow::fin
+                       : error == ETIMEDOUT ? CloseHow::timeout
+                                            : CloseHow::reset;
   if (phase_ == Phase::relay) return relay_end(side, io, error);
   // An upstream that is verified and waits for the client: the relay will see it.
   if (side == Side::upstream && phase_ != Phase::upstream_tls) return;
@@ -245,7 +246,8 @@ void Session::on_timer() {
   }
 }
 
-// --- opening ----------------------------------------------------------------------------------------
+// --- opening
+// ----------------------------------------------------------------------------------------
 
 void Session::on_head(Bytes octets) {
   std::size_t consumed = 0;
@@ -384,7 +386,8 @@ void Session::upstream_tls_failed(std::string_view how) {
   const std::string_view type = certificate     ? "tls_certificate_error"
                                 : alert.empty() ? "tls_protocol_error"
                                                 : "tls_alert_received";
-  std::string text = certificate ? "the certificate of " + authority() + " is not valid (" : "TLS with " + authority() + " failed (";
+  std::string text = certificate ? "the certificate of " + authority() + " is not valid ("
+                                 : "TLS with " + authority() + " failed (";
   text += detail + ")";
   if (certificate) text += "; a private CA is added with --upstream-ca";
   refuse({.status = how == "timeout" ? 504 : 502,
@@ -530,15 +533,16 @@ void Session::linger() {
 
 void Session::setup_failed(ErrorType error, std::string_view detail, Party by) {
   if (!recorded_) return;
-  record::Record r = tap::connection_record(mint(accepted_), facts_, error, detail,
-                                            side_end(Side::upstream), side_end(Side::client), by,
-                                            accepted_, now());
+  record::Record r =
+      tap::connection_record(mint(accepted_), facts_, error, detail, side_end(Side::upstream),
+                             side_end(Side::client), by, accepted_, now());
   log::info("record", r.request_id.text() + " " + authority() + " " +
                           std::string(record::name(error)) + " " + r.error_detail);
   loop_.shared().keep(store::Kind::final, std::move(r));
 }
 
-// --- relaying ---------------------------------------------------------------------------------------
+// --- relaying
+// ---------------------------------------------------------------------------------------
 
 void Session::relay_octets(Side side, Bytes octets) {
   Peer& from = peer(side);
@@ -563,13 +567,15 @@ void Session::relay_octets(Side side, Bytes octets) {
 }
 
 void Session::relay_plain(Side side, Bytes plain) {
+  // The tap sees the octets later, but they came now: what the client sees cannot be earlier.
+  const Instant arrived = now();
   const Side sink = relay::other(side);
   Peer& to = peer(sink);
   if (!to.write_failed && !to.send_plain(plain)) relay_.on_write_failed(sink);
   relay_.on_queue(sink, to.queued());
   (side == Side::upstream ? to_client_ : to_upstream_) += plain.size();
   if (tap_) {
-    tap_->on_bytes(direction(side), plain, now());
+    tap_->on_bytes(direction(side), plain, arrived);
     settle_accepted();
     if (tap_->changed()) loop_.note_change(this, tap_->has_news());
     if (loop_.shared().settings.enforce_timeouts && tap_->running() != 0) {
@@ -678,7 +684,8 @@ void Session::poll_reset() {
   close();
 }
 
-// --- the loop's wishes ------------------------------------------------------------------------------
+// --- the loop's wishes
+// ------------------------------------------------------------------------------
 
 void Session::on_drain() {
   const bool running = phase_ == Phase::relay && (!tap_ || tap_->running() != 0);

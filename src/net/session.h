@@ -164,9 +164,9 @@ class Session final : private tap::TapHost {
   Instant tls_started_;
   Instant reset_deadline_;
   std::size_t unacknowledged_ = 0;  // when last looked at
-  std::string_view blind_reason_;  // static text
-  std::uint64_t to_client_ = 0;    // plain octets handed to the client's side
-  std::uint64_t to_upstream_ = 0;  // and to the upstream's
+  std::string_view blind_reason_;   // static text
+  std::uint64_t to_client_ = 0;     // plain octets handed to the client's side
+  std::uint64_t to_upstream_ = 0;   // and to the upstream's
   unsigned pins_ = 0;
   Phase phase_ = Phase::head;
   Side reset_side_ = Side::client;

@@ -1,5 +1,5 @@
-// A non-blocking TCP socket with its uv_poll_t. libuv tells when it is ready; reads, writes and ends
-// are plain system calls, because only they can tell FIN from RST and send either on purpose
+// A non-blocking TCP socket with its uv_poll_t. libuv tells when it is ready; reads, writes and
+// ends are plain system calls, because only they can tell FIN from RST and send either on purpose
 // (measured against uv_tcp_t in DECISIONS.md).
 // Owned by a Peer or a dialer's attempt, whose owner must outlive close(): see pins in session.h.
 // Loop thread only.

@@ -11,12 +11,18 @@ std::string_view spelled(const std::array<std::string_view, N>& table, E e) {
 }
 
 constexpr std::array<std::string_view, 4> kStatus{"open", "ok", "failed", "aborted"};
-constexpr std::array<std::string_view, 9> kStage{
-    "",                 "before_request",      "request_rejected", "before_first_token", "after_first_token",
-    "during_tool_call", "after_finish_reason", "client_aborted",   "unknown"};
-constexpr std::array<std::string_view, 9> kProgress{"none",          "connected", "request_sent",
+constexpr std::array<std::string_view, 9> kStage{"",
+                                                 "before_request",
+                                                 "request_rejected",
+                                                 "before_first_token",
+                                                 "after_first_token",
+                                                 "during_tool_call",
+                                                 "after_finish_reason",
+                                                 "client_aborted",
+                                                 "unknown"};
+constexpr std::array<std::string_view, 9> kProgress{"none",          "connected",   "request_sent",
                                                     "headers",       "first_token", "tool_call",
-                                                    "finish_reason", "done",      "complete"};
+                                                    "finish_reason", "done",        "complete"};
 constexpr std::array<std::string_view, 44> kErrorType{
     "",
     "client_untrusted_ca",
@@ -79,10 +85,14 @@ constexpr std::array<std::string_view, 3> kCostSource{"", "reported", "estimated
 constexpr std::array<std::string_view, 3> kTerminal{"finish_reason", "usage", "done"};
 constexpr std::array<std::string_view, 5> kBudget{"connect", "headers", "first_token", "idle",
                                                   "total"};
-constexpr std::array<std::string_view, 8> kWarning{
-    "empty_output",      "usage_all_zero",      "sequence_gap",
-    "unterminated_tail", "done_event_absent",   "finish_contradicts_tool_call",
-    "unlabelled_content_encoding", "executed_incomplete"};
+constexpr std::array<std::string_view, 8> kWarning{"empty_output",
+                                                   "usage_all_zero",
+                                                   "sequence_gap",
+                                                   "unterminated_tail",
+                                                   "done_event_absent",
+                                                   "finish_contradicts_tool_call",
+                                                   "unlabelled_content_encoding",
+                                                   "executed_incomplete"};
 constexpr std::array<std::string_view, 32> kFaultEvidence{
     "upstream_close_notify_without_finish",
     "upstream_fin_without_close_notify",

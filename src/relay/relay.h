@@ -53,7 +53,7 @@ class Relay {
   bool ended(Side side) const { return half(side).fin || half(side).reset; }
 
  private:
-  struct Half {  // one side
+  struct Half {           // one side
     bool notify = false;  // came in
     bool fin = false;
     bool reset = false;
