@@ -102,7 +102,8 @@ void AnswerReader::on_bytes(Bytes plain) {
 // application/octet-stream, Azure without any type.
 void AnswerReader::decide(char first) {
   const bool looks_json = first == '{' || first == '[';
-  const bool looks_sse = first == 'd' || first == 'e' || first == 'i' || first == 'r' || first == ':';
+  const bool looks_sse =
+      first == 'd' || first == 'e' || first == 'i' || first == 'r' || first == ':';
   if (looks_json) {
     framing_ = dialect_.knows_content() ? Framing::json : Framing::opaque;
   } else if (typed_sse_ || (looks_sse && !typed_json_)) {

@@ -26,8 +26,8 @@ class AnswerEvents {
   virtual void on_unread_event(Bytes event) = 0;  // an event of a dialect that is not read
   // JSON in an event stream outside any event: some servers put their errors there.
   virtual void on_stray_document(const dialect::Delta&) = 0;
-  virtual void on_sentinel(bool tail) = 0;        // `data: [DONE]`
-  virtual void on_ping() = 0;                     // an SSE comment
+  virtual void on_sentinel(bool tail) = 0;  // `data: [DONE]`
+  virtual void on_ping() = 0;               // an SSE comment
   // From here on the content is not followed. `reason` has static storage.
   virtual void on_content_lost(std::string_view reason) = 0;
   virtual void on_unlabelled_coding() = 0;
@@ -76,9 +76,9 @@ class AnswerReader final : private wire::ByteSink, private wire::SseHandler {
   Framing framing_ = Framing::undecided;
   bool typed_sse_ = false;
   bool typed_json_ = false;
-  bool labelled_ = false;       // a Content-Encoding was given
+  bool labelled_ = false;  // a Content-Encoding was given
   bool coding_settled_ = false;
-  bool held_1f_ = false;        // the first octet could begin a gzip member
+  bool held_1f_ = false;  // the first octet could begin a gzip member
   bool lost_ = false;
   bool finished_ = false;
   enum class Data : std::uint8_t { start, sentinel, json } data_ = Data::start;

@@ -37,8 +37,8 @@ void merge(record::Usage& into, const record::Usage& from) {
 // The provider's own words are codes; whatever else stands in their place might be anything.
 bool is_code(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
-           c == '_' || c == '-' || c == '.' || c == ':';
+    return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '_' ||
+           c == '-' || c == '.' || c == ':';
   });
 }
 
@@ -97,7 +97,8 @@ Exchange::Exchange(RecordId id, const ConnFacts& conn, bool first_on_connection,
   e_.request_begun = true;
 }
 
-// --- the request ------------------------------------------------------------------------------------
+// --- the request
+// ------------------------------------------------------------------------------------
 
 bool Exchange::wants_request_field(Bytes name) {
   if (is_credential_field(name)) {
@@ -215,7 +216,8 @@ void Exchange::request_malformed(Bytes why) {
   blind(TapState::blind, "request_parse_error");
 }
 
-// --- the answer -------------------------------------------------------------------------------------
+// --- the answer
+// -------------------------------------------------------------------------------------
 
 bool Exchange::wants_response_field(Bytes name) { return is_response_field(name); }
 
@@ -398,15 +400,16 @@ void Exchange::apply_error(const dialect::ErrorEvent& error) {
   if (e_.status < 400) e_.error_event = true;
 }
 
-// --- ends and verdicts ------------------------------------------------------------------------------
+// --- ends and verdicts
+// ------------------------------------------------------------------------------
 
 void Exchange::end(End end, Party by, Instant now) {
   now_ = now;
   if (ended_) return;  // the first decides
   ended_ = now;
   closed_by_ = by;
-  const bool orderly = end == End::upstream_close_notify || end == End::upstream_fin ||
-                       end == End::client_closed;
+  const bool orderly =
+      end == End::upstream_close_notify || end == End::upstream_fin || end == End::client_closed;
   if (upgraded_ && orderly) {
     e_.body_complete = true;  // how the other protocol ends is not HTTP's affair
     return;
@@ -433,7 +436,7 @@ End Exchange::overdue(Instant now) const {
   if (!e_.response_head) {
     if (past(b.headers_ns, started_)) return End::headers_timeout;
   } else {
-    if (e_.stream && !e_.token && past(b.first_token_ns, started_)) {
+    if (e_.stream && reads_content() && !e_.token && past(b.first_token_ns, started_)) {
       return End::first_token_timeout;
     }
     if (past(b.idle_ns, last_octet_)) return End::idle_timeout;
@@ -551,8 +554,7 @@ void Exchange::fill_warnings(record::Record& r) const {
 }
 
 dialect::ErrorClass Exchange::classify() const {
-  return dialect::classify_error(*provider_,
-                                 {e_.status, error_.status, error_.type, error_.code});
+  return dialect::classify_error(*provider_, {e_.status, error_.status, error_.type, error_.code});
 }
 
 record::Record Exchange::finish(const Delivery& delivery, Instant now) {
@@ -576,11 +578,11 @@ record::Record Exchange::finish(const Delivery& delivery, Instant now) {
   check_budget(r, Budget::connect, r.budgets.connect_ns, r.time_to_connect_ns);
   check_budget(r, Budget::headers, r.budgets.headers_ns,
                r.time_to_headers_ns ? r.time_to_headers_ns : r.duration_ns);
-  if (e_.stream) {
+  if (e_.stream && reads_content()) {
     check_budget(r, Budget::first_token, r.budgets.first_token_ns,
                  r.time_to_first_token_ns ? r.time_to_first_token_ns : r.duration_ns);
-    check_budget(r, Budget::idle, r.budgets.idle_ns, r.max_gap_ns);
   }
+  if (e_.stream) check_budget(r, Budget::idle, r.budgets.idle_ns, r.max_gap_ns);
   check_budget(r, Budget::total, r.budgets.total_ns, r.duration_ns);
   return r;
 }
@@ -589,8 +591,8 @@ void Exchange::fill_end(record::Record& r, const Delivery& delivery) const {
   r.closed_by = closed_by_;
   if (!delivery.connection_lives) {
     if (r.closed_by == Party::none) {
-      r.closed_by = delivery.client.any() && !delivery.upstream.any() ? Party::client
-                                                                      : Party::upstream;
+      r.closed_by =
+          delivery.client.any() && !delivery.upstream.any() ? Party::client : Party::upstream;
     }
     r.upstream_close = delivery.upstream.how;
     r.upstream_alert = delivery.upstream.alert;

@@ -107,7 +107,9 @@ class Exchange final : private AnswerEvents {
   void on_sentinel(bool tail) override;
   void on_ping() override;
   void on_content_lost(std::string_view reason) override;
-  void on_unlabelled_coding() override { r_.warnings.insert(record::Warning::unlabelled_content_encoding); }
+  void on_unlabelled_coding() override {
+    r_.warnings.insert(record::Warning::unlabelled_content_encoding);
+  }
 
   void count_chunk(Bytes event);
   void note_choice(std::uint32_t choice);

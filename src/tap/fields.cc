@@ -22,23 +22,22 @@ constexpr auto kRequestFields = std::to_array<Bytes>(
      "traceparent", "x-stainless-timeout", "x-stainless-read-timeout", "x-stainless-retry-count",
      "amz-sdk-request"});
 
-constexpr auto kResponseFields = std::to_array<Bytes>(
-    {"content-type", "content-encoding", "retry-after", "retry-after-ms", "x-should-retry",
-     "x-ms-region", "x-groq-region", "x-amzn-errortype"});
+constexpr auto kResponseFields =
+    std::to_array<Bytes>({"content-type", "content-encoding", "retry-after", "retry-after-ms",
+                          "x-should-retry", "x-ms-region", "x-groq-region", "x-amzn-errortype"});
 
 // From the surest to the least: an id that the provider's support asks for beats a gateway's.
-constexpr auto kProviderIds = std::to_array<Bytes>(
-    {"inference-id", "x-generation-id", "x-ms-request-id", "x-ds-trace-id", "x-debug-trace-id",
-     "mistral-correlation-id", "apim-request-id", "x-amzn-requestid", "x-request-id",
-     "request-id"});
+constexpr auto kProviderIds =
+    std::to_array<Bytes>({"inference-id", "x-generation-id", "x-ms-request-id", "x-ds-trace-id",
+                          "x-debug-trace-id", "mistral-correlation-id", "apim-request-id",
+                          "x-amzn-requestid", "x-request-id", "request-id"});
 
 // Thirty years of seconds: nobody waits longer, and the nanoseconds of it fit.
 constexpr std::int64_t kUnitsMost = 1'000'000'000;
 
 bool is_hex(Bytes text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 bool is_zero(Bytes text) { return text.find_first_not_of('0') == Bytes::npos; }
@@ -130,7 +129,8 @@ record::Nanos parse_retry_after(Bytes value, std::int64_t unix_now) {
 
 std::string clean(Bytes value, std::size_t max) {
   std::string out(value.substr(0, max));
-  std::replace_if(out.begin(), out.end(), [](char c) { return !is_printable_ascii(c); }, '?');
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return !is_printable_ascii(c); }, '?');
   return out;
 }
 

@@ -266,8 +266,8 @@ void Tap::on_upstream_end(const SideEnd& how, Instant now) {
   const bool first = !upstream_end_.any();
   if (first) upstream_end_ = how;
   // On TLS only close_notify says that a body delimited by the close is whole (RFC 9112 §9.8).
-  const bool clean = facts_.upstream_tls ? how.how == CloseHow::close_notify
-                                         : how.how == CloseHow::fin;
+  const bool clean =
+      facts_.upstream_tls ? how.how == CloseHow::close_notify : how.how == CloseHow::fin;
   if (first && clean && !dead_) response_->finish();
   for (auto& exchange : exchanges_) {
     if (exchange->response_is_complete()) continue;
@@ -354,13 +354,13 @@ void Tap::finish_front(Instant now, bool connection_lives) {
   const std::uint64_t accepted = accepted_ > begin ? accepted_ - begin : 0;
   const std::uint64_t size = exchange->response_bytes();
   claimed_ += size;
-  host_.on_finished(exchange->finish(
-      {.upstream = upstream_end_,
-       .client = client_end_,
-       .bytes_to_client = static_cast<std::int64_t>(std::min(accepted, size)),
-       .upstream_cancelled = upstream_cancelled_,
-       .connection_lives = connection_lives},
-      now));
+  host_.on_finished(
+      exchange->finish({.upstream = upstream_end_,
+                        .client = client_end_,
+                        .bytes_to_client = static_cast<std::int64_t>(std::min(accepted, size)),
+                        .upstream_cancelled = upstream_cancelled_,
+                        .connection_lives = connection_lives},
+                       now));
 }
 
 record::Record connection_record(RecordId id, const ConnFacts& conn, record::ErrorType error,

@@ -41,7 +41,8 @@ class Tap {
   void on_accepted(std::uint64_t total_octets, Instant now) noexcept;
   // We closed the upstream because the client had left.
   void on_upstream_cancelled() noexcept { upstream_cancelled_ = true; }
-  // The connection is over. `reason` is none where an end was reported before, else why we ended it.
+  // The connection is over. `reason` is none where an end was reported before, else why we ended
+  // it.
   void on_over(End reason, Instant now) noexcept;
 
   // The budget that the call being answered has used up, for those who enforce it.
@@ -103,8 +104,8 @@ record::Record connection_record(RecordId id, const ConnFacts&, record::ErrorTyp
                                  const SideEnd& client, record::Party closed_by, Instant started,
                                  Instant now);
 
-// The record of a connection to a recorded host whose content was not ours to read. `why` has static
-// storage.
+// The record of a connection to a recorded host whose content was not ours to read. `why` has
+// static storage.
 record::Record tunnel_record(RecordId id, const ConnFacts&, std::string_view why,
                              const SideEnd& upstream, const SideEnd& client,
                              std::uint64_t octets_to_upstream, std::uint64_t octets_to_client,

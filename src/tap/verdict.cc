@@ -103,9 +103,9 @@ void classify(const Evidence& e, Verdict& v) {
   }
   if (terminal_condition(e)) return set(4, Status::ok, Stage::none, ErrorType::none);
   if (client_left(e.end)) {
-    return e.finish ? set(5, Status::aborted, Stage::after_finish_reason,
-                          ErrorType::client_closed_early)
-                    : set(5, Status::aborted, Stage::client_aborted, client_error(e));
+    return e.finish
+               ? set(5, Status::aborted, Stage::after_finish_reason, ErrorType::client_closed_early)
+               : set(5, Status::aborted, Stage::client_aborted, client_error(e));
   }
   if (e.finish && e.stream) {
     return set(6, Status::failed, Stage::after_finish_reason, after_finish(e));

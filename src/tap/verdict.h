@@ -1,7 +1,7 @@
 // Evidence in, verdict out: the classification of llmrec-record(5) as one pure function over
-// set-once facts. Everything that decides "where did it fail and whose doing was it" is in this unit.
-// Total: every combination has exactly one verdict. Monotonic: one more fact of progress never moves
-// the stage back. Both are tested by enumeration.
+// set-once facts. Everything that decides "where did it fail and whose doing was it" is in this
+// unit. Total: every combination has exactly one verdict. Monotonic: one more fact of progress
+// never moves the stage back. Both are tested by enumeration.
 #pragma once
 
 #include <cstdint>
@@ -30,26 +30,26 @@ enum class End : std::uint8_t {
 struct Evidence {
   // The way to the provider. none: it stood.
   record::ErrorType setup_error = record::ErrorType::none;  // one of the before_request types
-  bool request_begun = false;     // an octet of a request passed
+  bool request_begun = false;                               // an octet of a request passed
   bool request_complete = false;
-  bool request_malformed = false;  // strict HTTP parsing gave up in the request
+  bool request_malformed = false;      // strict HTTP parsing gave up in the request
   bool client_at_own_timeout = false;  // it left at the time-out it had announced
 
   bool response_head = false;
   int status = 0;
-  bool stream = false;      // the answer is a stream of documents
+  bool stream = false;  // the answer is a stream of documents
   bool body_begun = false;
   bool body_complete = false;  // HTTP framing ended properly
   bool response_malformed = false;
   bool bad_document = false;  // event data that is not JSON where the dialect owes JSON
 
-  bool token = false;       // text, reasoning, refusal, or the start of a tool call
+  bool token = false;  // text, reasoning, refusal, or the start of a tool call
   bool tool_started = false;
   bool tool_open = false;
   bool finish = false;      // every choice that was seen has its finish reason
   bool finish_bad = false;  // some choice's finish reason says error or abort
   bool done = false;
-  bool usage = false;       // final usage
+  bool usage = false;  // final usage
   bool error_event = false;
 
   bool owes_finish = true;

@@ -2,6 +2,7 @@
 // and has to come to the same end: the same octets, the same exit status, the same exception.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,18 +64,38 @@ bool runs(const std::vector<std::string>& argv) {
   }
 }
 
+// Plays the scene that the header X-Scene numbers.
 struct Players {
-  Script playing;
-  Rig rig{answering([this](const Request&) { return playing; })};
+  std::vector<Scene> playing;
+  Rig rig{answering([this](const Request& r) {
+    return playing.at(std::stoul("0" + r.header("x-scene"))).script;
+  })};
   std::size_t records = 0;
+
+  explicit Players(std::vector<Scene> scenes_) : playing(std::move(scenes_)) {}
 
   std::string proxy() { return "http://127.0.0.1:" + std::to_string(rig.recorder().port()); }
   std::string port() { return std::to_string(rig.provider().port()); }
 
-  void check_record(const Scene& scene) {
-    CHECK(rig.recorder().wait_for_records(++records).back().status == scene.status);
+  // Of a run through all scenes.
+  void check_records() {
+    records += playing.size();
+    const auto all = rig.recorder().wait_for_records(records);
+    for (std::size_t i = 0; i < playing.size(); ++i) {
+      CAPTURE(playing[i].name);
+      CHECK(all[records - playing.size() + i].status == playing[i].status);
+    }
   }
 };
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> out;
+  for (std::size_t at = 0, end = 0; at < text.size(); at = end + 1) {
+    end = std::min(text.find('\n', at), text.size());
+    out.push_back(text.substr(at, end - at));
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -83,31 +104,31 @@ TEST_CASE("integration clients: curl") {
     MESSAGE("skipped: there is no curl here");
     return;
   }
-  Players players;
   for (const bool streaming : {true, false}) {
-    for (const Scene& scene : scenes(streaming)) {
-      CAPTURE(scene.name);
-      CAPTURE(streaming);
-      players.playing = scene.script;
-      const auto curl = [&](std::vector<std::string> more) {
-        std::vector<std::string> argv = {"curl", "-q", "-sS", "-N", "-i", "--http1.1",
-                                         "--suppress-connect-headers", "--max-time", "20"};
-        argv.insert(argv.end(), more.begin(), more.end());
-        argv.insert(argv.end(), {"-H", "Content-Type: application/json", "-d",
-                                 streaming ? R"({"model":"gpt-fake-1","stream":true})"
-                                           : R"({"model":"gpt-fake-1"})",
-                                 "https://" + kHost + "/v1/chat/completions"});
-        return run(client_process(std::move(argv)));
-      };
-      const Finished past = curl({"--cacert", players.rig.ca().file(), "--connect-to",
-                                  kAuthority + ":127.0.0.1:" + players.port()});
+    CAPTURE(streaming);
+    Players players(scenes(streaming));
+    const auto curl = [&](std::size_t number, std::vector<std::string> more) {
+      std::vector<std::string> argv = {"curl", "-q", "-sS", "-N", "-i", "--http1.1",
+                                       "--suppress-connect-headers", "--max-time", "20"};
+      argv.insert(argv.end(), more.begin(), more.end());
+      argv.insert(argv.end(), {"-H", "Content-Type: application/json", "-H",
+                               "X-Scene: " + std::to_string(number), "-d",
+                               streaming ? R"({"model":"gpt-fake-1","stream":true})"
+                                         : R"({"model":"gpt-fake-1"})",
+                               "https://" + kHost + "/v1/chat/completions"});
+      return run(client_process(std::move(argv)));
+    };
+    for (std::size_t i = 0; i < players.playing.size(); ++i) {
+      CAPTURE(players.playing[i].name);
+      const Finished past = curl(i, {"--cacert", players.rig.ca().file(), "--connect-to",
+                                     kAuthority + ":127.0.0.1:" + players.port()});
       const Finished through =
-          curl({"--cacert", players.rig.recorder().bundle(), "--proxy", players.proxy()});
+          curl(i, {"--cacert", players.rig.recorder().bundle(), "--proxy", players.proxy()});
       CHECK(through.status == past.status);
       CHECK(through.out == past.out);
       CHECK(through.err == past.err);
-      players.check_record(scene);
     }
+    players.check_records();
   }
 }
 
@@ -117,8 +138,7 @@ TEST_CASE("integration clients: a 5 MiB upload with curl") {
     return;
   }
   constexpr std::size_t kUpload = 5u << 20;
-  Players players;
-  players.playing = play(json("{}"));
+  Players players({{"upload", play(json("{}")), record::Status::ok}});
   std::string body;
   append_bulk(body, 0, kUpload);
   write_file(players.rig.dir().file("upload"), body);
@@ -149,28 +169,29 @@ void check_python(const std::string& library) {
     MESSAGE("skipped: python3 has no ", library, " here");
     return;
   }
-  Players players;
   for (const bool streaming : {true, false}) {
-    for (const Scene& scene : scenes(streaming)) {
-      CAPTURE(library);
-      CAPTURE(scene.name);
-      CAPTURE(streaming);
-      players.playing = scene.script;
-      const auto python = [&](const std::string& where, const std::string& bundle) {
-        ProcessOptions options = client_process(
-            {interpreter, script, library, streaming ? "stream" : "whole", where});
-        options.env = {{"REQUESTS_CA_BUNDLE", bundle}, {"SSL_CERT_FILE", bundle}};
-        if (where == "proxy") options.env["HTTPS_PROXY"] = players.proxy();
-        return run(options);
-      };
-      const Finished past = python(players.port(), players.rig.ca().file());
-      const Finished through = python("proxy", players.rig.recorder().bundle());
-      CHECK(past.status == ExitStatus{0, 0});
-      CHECK(through.status == ExitStatus{0, 0});
-      CHECK(through.out == past.out);
-      CHECK(past.out.find("\"sha256\"") != std::string::npos);
-      players.check_record(scene);
+    CAPTURE(library);
+    CAPTURE(streaming);
+    Players players(scenes(streaming));
+    const auto python = [&](const std::string& where, const std::string& bundle) {
+      ProcessOptions options =
+          client_process({interpreter, script, library, streaming ? "stream" : "whole", where,
+                          std::to_string(players.playing.size())});
+      options.env = {{"REQUESTS_CA_BUNDLE", bundle}, {"SSL_CERT_FILE", bundle}};
+      if (where == "proxy") options.env["HTTPS_PROXY"] = players.proxy();
+      const Finished done = run(options, 60'000);
+      CHECK_MESSAGE(done.err.empty(), done.err);
+      return lines(done.out);
+    };
+    const auto past = python(players.port(), players.rig.ca().file());
+    const auto through = python("proxy", players.rig.recorder().bundle());
+    REQUIRE(past.size() == players.playing.size());
+    REQUIRE(through.size() == players.playing.size());
+    for (std::size_t i = 0; i < past.size(); ++i) {
+      CAPTURE(players.playing[i].name);
+      CHECK(through[i] == past[i]);
     }
+    players.check_records();
   }
 }
 

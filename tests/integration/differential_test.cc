@@ -171,6 +171,48 @@ TEST_CASE("integration differential: heads that nobody would write, and bodies c
   }
 }
 
+TEST_CASE("integration differential: what was sent before an end arrives before it") {
+  Both both;
+  constexpr std::uint64_t kSize = 5u << 20;
+  const Script whole = bulk(kSize, Framing::length);
+  for (const bool full : {true, false}) {
+    for (const How how : {How::close_notify, How::fin, How::rst}) {
+      CAPTURE(full);
+      CAPTURE(static_cast<int>(how));
+      const std::uint64_t size = bytes_sent_by(whole);
+      both.check_same({.answer = cut_at(whole, full ? size : size * 2 / 3, how),
+                       .request = plain_chat()});
+    }
+  }
+}
+
+TEST_CASE("integration differential: an upload that the client gives up") {
+  std::string body;
+  append_bulk(body, 0, 3u << 20);
+  const std::string upload = render({.headers = {{"Content-Length", "6291456"}},
+                                     .framing = Framing::close}) + body;
+  for (const Leave how : {Leave::in_order, Leave::fin, Leave::rst}) {
+    CAPTURE(static_cast<int>(how));
+    Rig rig;
+    std::vector<ConnectionLog> logs;
+    for (const ClientOptions& options : {rig.past(), rig.through()}) {
+      TlsClient client = Rig::connect(options);
+      REQUIRE(client.send(upload));
+      leave(client, how);
+      if (how != Leave::rst) client.read_to_end();
+      client.close();
+      logs.push_back(rig.finished(logs.size()));
+    }
+    CHECK(logs[0].received_bytes == upload.size());
+    CHECK(logs[1].received_bytes == upload.size());
+    CHECK(logs[1].received_sha256 == logs[0].received_sha256);
+    CHECK(logs[1].client_end.text() == logs[0].client_end.text());
+    const record::Record r = rig.recorder().only_record();
+    CHECK(r.error_type == record::ErrorType::request_incomplete);
+    CHECK(r.request_bytes == upload.size());
+  }
+}
+
 TEST_CASE("integration differential: no HTTP at all inside the TLS of a recorded host") {
   std::string noise;
   append_bulk(noise, 7, 300'000);

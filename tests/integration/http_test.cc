@@ -283,3 +283,69 @@ TEST_CASE("integration http: what strict parsing rejects is forwarded as it is")
   CHECK(r.request_bytes == request.size());
   CHECK(r.response_bytes == answer.size());
 }
+
+TEST_CASE("integration http: octet by octet, in a TLS record each, both ways") {
+  const Script whole = play(events(openai::text(words(5)).events));
+  Script octets;
+  for (const char c : text_sent_by(whole)) octets.push_back(Send{std::string(1, c)});
+  Rig rig(answering(octets));
+  TlsClient client = rig.connect();
+  REQUIRE(client.send(chat(), 1));
+  REQUIRE(client.read_bytes(bytes_sent_by(whole)));
+  CHECK(client.received().bytes == text_sent_by(whole));
+  const record::Record r = rig.recorder().only_record();
+  check_ok(r, 200);
+  CHECK(r.chunks_received == 5 + 3);
+  CHECK(r.model == "gpt-fake-1");
+  client.half_close();
+  CHECK(rig.finished().bytes == chat());
+}
+
+TEST_CASE("integration http: a head too long for the tap is forwarded, and the record says so") {
+  const Script answer = play(json(openai::json({})));
+  Rig rig(answering(answer));
+  const std::string request = plain_chat({{"X-Long", std::string(200'000, 'x')}});
+  TlsClient client = rig.connect();
+  REQUIRE(client.send(request));
+  REQUIRE(client.read_bytes(bytes_sent_by(answer)));
+  client.half_close();
+  client.read_to_end();
+  CHECK(rig.finished().bytes == request);
+  const record::Record r = rig.recorder().only_record();
+  CHECK(r.tap == record::TapState::blind);
+  CHECK(r.request_bytes == request.size());
+  CHECK(r.response_bytes == bytes_sent_by(answer));
+}
+
+namespace {
+
+// The client's next octets come under new keys, and it asks for the same from the other side.
+bool renew_keys(TlsClient& client) {
+  return SSL_key_update(client.conn().ssl(), SSL_KEY_UPDATE_REQUESTED) == 1 &&
+         SSL_do_handshake(client.conn().ssl()) == 1;
+}
+
+}  // namespace
+
+TEST_CASE("integration http: a client that renews its keys, and one that does nothing else") {
+  const Script answer = play(events(openai::text(words(5)).events));
+  Rig rig(answering(answer));
+  ClientOptions through = rig.through();
+  through.tls->min_version = TLS1_3_VERSION;
+  TlsClient client = Rig::connect(through);
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    REQUIRE(renew_keys(client));
+    REQUIRE(client.send(chat()));
+    REQUIRE(client.read_bytes(i * bytes_sent_by(answer)));
+  }
+  rig.recorder().wait_for_records(3);
+  // No honest client comes near this many; the connection is given up, and nothing else.
+  bool open = true;
+  for (int i = 0; i < 200'000 && open; ++i) {
+    open = renew_keys(client) && client.send("x");
+  }
+  CHECK(!open);
+  TlsClient other = rig.connect();
+  REQUIRE(other.send(chat()));
+  REQUIRE(other.read_bytes(bytes_sent_by(answer)));
+}

@@ -155,6 +155,25 @@ TEST_CASE("integration lifetime: a call that does not end in time is cut, and it
   CHECK(r.chunks_received == kFirst);
 }
 
+TEST_CASE("integration lifetime: a tunnel that does not end in time is cut too") {
+  RigOptions options;
+  options.clear = true;
+  options.provider.at_open = {Raw{}, ReadRaw{4}, Send{"pong"}, ReadUntilEof{}};
+  options.flags = {"--drain", "200ms"};
+  Rig rig(std::move(options));
+  ClientOptions through = rig.through();
+  through.tls.reset();
+  through.via->target = "127.0.0.1:" + std::to_string(rig.provider().port());
+  TlsClient client = Rig::connect(through);
+  REQUIRE(client.send("ping"));
+  REQUIRE(client.read_bytes(4));
+  const Instant asked = now();
+  rig.recorder().stop();
+  CHECK(now() - asked >= 200 * kNsPerMs);
+  CHECK(client.read_to_end().bytes == "pong");
+  CHECK(rig.recorder().records().empty());
+}
+
 TEST_CASE("integration lifetime: a second SIGTERM does not wait") {
   const Gated answer = gated();
   Rig rig(options_of(answer, {"--drain", "1h"}));
@@ -191,6 +210,45 @@ TEST_CASE("integration lifetime: SIGINT is SIGTERM, SIGHUP ends nothing, SIGPIPE
   rig.recorder().signal(SIGINT);
   CHECK(rig.recorder().wait() == ExitStatus{0, 0});
   rig.recorder().stop();
+}
+
+namespace {
+
+// So many calls over one connection; every one of them has to be served.
+void call(Rig& rig, const Script& answer, std::uint64_t times) {
+  TlsClient client = rig.connect();
+  for (std::uint64_t i = 1; i <= times; ++i) {
+    REQUIRE(client.send(chat()));
+    REQUIRE(client.read_bytes(i * bytes_sent_by(answer)));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("integration lifetime: --retain-records") {
+  const Script answer = play(events(openai::text(words(3)).events));
+  RigOptions options = answering(answer);
+  options.flags = {"--retain-records", "5"};
+  Rig rig(std::move(options));
+  call(rig, answer, 20);
+  rig.recorder().stop();
+  const auto before = rig.recorder().records();  // one batch may stand above the limit
+  CHECK(before.size() <= 20);
+  rig.recorder().restart();
+  const auto kept = rig.recorder().records();
+  REQUIRE(kept.size() == 5);
+  CHECK(kept.back().request_id == before.back().request_id);  // the oldest went
+}
+
+TEST_CASE("integration lifetime: the disk is full, and traffic goes on") {
+  const Script answer = play(events(openai::text(words(3)).events));
+  RigOptions options = answering(answer);
+  options.limit = "-f 512";  // 256 KiB per file: a write beyond it fails
+  Rig rig(std::move(options));
+  call(rig, answer, 600);
+  REQUIRE(rig.recorder().process().wait_for_line(Process::Stream::err, " store: ", kPatienceMs));
+  rig.recorder().stop();
+  CHECK(!rig.recorder().records().empty());  // what is there can be read
 }
 
 TEST_CASE("integration lifetime: no core, no new privileges") {

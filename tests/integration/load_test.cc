@@ -116,3 +116,40 @@ TEST_CASE("integration load: one connection carries many calls, and keeps none o
                     [](const auto& r) { return r.status == Status::ok; }));
   CHECK(rig.provider().logs().size() == 1);
 }
+
+TEST_CASE("integration load: more clients than descriptors: who is in is served, the others wait") {
+  constexpr std::size_t kClients = 100;
+  Answer slow = events(openai::text(words(3)).events);
+  slow.before[2] = {WaitFor{"all are here"}};
+  const Script answer = play(slow);
+  RigOptions options = answering(answer);
+  options.limit = "-n 160";  // room for 48 connections and what is kept in reserve
+  Rig rig(std::move(options));
+  ClientOptions through = rig.through();
+  std::vector<std::string> faults(kClients, "not begun");
+  std::vector<std::thread> threads;
+  for (std::string& fault : faults) {
+    threads.emplace_back([&] {
+      TlsClient client(through);
+      if (const auto connected = client.connect(); !connected) {
+        fault = connected.error().detail;
+        return;
+      }
+      const bool whole = client.send(chat()) && client.read_bytes(bytes_sent_by(answer)) &&
+                         client.received().bytes == text_sent_by(answer);
+      fault = whole ? "" : "not served";
+      client.half_close();
+    });
+  }
+  // As many as there is room for stand at the gate; the others are not even accepted.
+  const auto waiting = [](const Logs& logs) {
+    return std::count_if(logs.begin(), logs.end(),
+                         [](const auto& log) { return log.waiting_for == "all are here"; });
+  };
+  CHECK(rig.provider().wait_for([&](const Logs& logs) { return waiting(logs) == 48; }, kPatienceMs));
+  CHECK(!rig.provider().wait_for([&](const Logs& logs) { return waiting(logs) > 48; }, 200));
+  rig.provider().open_gate("all are here");
+  for (std::thread& t : threads) t.join();
+  for (const std::string& fault : faults) CHECK(fault == "");
+  CHECK(rig.recorder().wait_for_records(kClients).size() == kClients);
+}

@@ -379,7 +379,7 @@ struct Alone {  // a recorder with no provider
   TempDir dir;
   Recorder recorder;
   explicit Alone(std::vector<std::string> flags)
-      : recorder({.home = dir.path(), .upstream_ca = {}, .flags = std::move(flags)}) {}
+      : recorder({.home = dir.path(), .flags = std::move(flags)}) {}
 };
 
 void check_not_connected(Recorder& recorder, const char* status, const char* error,
@@ -420,6 +420,29 @@ TEST_CASE("integration opening: a listener that never answers") {
   const record::Record r = alone.recorder.only_record();
   CHECK(r.duration_ns.value_or(0) >= 300 * kNsPerMs);
   CHECK(r.timeouts_exceeded.contains(record::Budget::connect));
+}
+
+TEST_CASE("integration opening: the client leaves while the provider is dialled") {
+  Listener full = bound();
+  REQUIRE(::listen(full.fd.get(), 0) == 0);
+  const UniqueFd only = connect_loopback(full.port, after_ms(kPatienceMs));  // fills the queue
+  REQUIRE(only);
+  Alone alone({"--connect-to", connect_to(full.port)});
+  const auto base = alone.recorder.open_descriptors();
+  TlsClient client({.port = alone.recorder.port(), .timeout_ms = kPatienceMs});
+  REQUIRE(client.connect().has_value());
+  REQUIRE(client.send("CONNECT " + kAuthority + " HTTP/1.1\r\n\r\n"));
+  REQUIRE(eventually([&] {  // accepted, and dialling
+    const auto n = alone.recorder.open_descriptors();
+    return !n || *n >= *base + 2;
+  }));
+  REQUIRE(client.reset());
+  const record::Record r = alone.recorder.only_record();
+  CHECK(r.status == Status::aborted);
+  CHECK(r.failure_stage == Stage::before_request);
+  CHECK(r.error_type == ErrorType::request_incomplete);
+  CHECK(r.client_close == record::CloseHow::reset);
+  CHECK(eventually([&] { return alone.recorder.open_descriptors() == base; }));
 }
 
 TEST_CASE("integration opening: a name that does not exist") {

@@ -116,7 +116,7 @@ TEST_CASE("integration privacy: no secret comes out anywhere") {
     CHECK(found("the answer", client.read_to_end().bytes) == 0);
   }
   const auto records = rig.recorder().wait_for_records(cases.size());
-  MESSAGE(record::to_json(records[0]));
+  CAPTURE(record::to_json(records[0]));
   // The words were really there to be found: the record counts them.
   CHECK(records[0].output_chars_received == std::string("canaryoutput").size());
   CHECK(records[0].tool_calls.at(0).arguments_bytes > std::string("canaryargument").size());

@@ -92,7 +92,12 @@ void Recorder::start() {
     arguments.insert(arguments.end(), {"--upstream-ca", options_.upstream_ca});
   }
   arguments.insert(arguments.end(), options_.flags.begin(), options_.flags.end());
-  process_ = std::make_unique<support::Process>(program_options(std::move(arguments)));
+  support::ProcessOptions program = program_options(std::move(arguments));
+  if (!options_.limit.empty()) {
+    const std::string shell = "ulimit " + options_.limit + " && exec \"$0\" \"$@\"";
+    program.argv.insert(program.argv.begin(), {"sh", "-c", shell});
+  }
+  process_ = std::make_unique<support::Process>(program);
   ended_ = false;
   const bool is_ready = eventually(
       [&] { return std::filesystem::exists(ready) || !process_->running(); });

@@ -36,6 +36,7 @@ struct RecorderOptions {
   std::string upstream_ca = {};           // PEM file
   std::vector<std::string> flags = {};    // behind ours
   std::string listen = "127.0.0.1:0";
+  std::string limit = {};  // what sh's ulimit is told first, such as "-n 200"
 };
 
 class Recorder {

@@ -13,9 +13,12 @@ std::string connect_to(std::uint16_t port, const std::string& authority) {
 namespace {
 
 RecorderOptions recorder_options(const TempDir& dir, const TestCa& ca, std::uint16_t provider,
-                                 std::vector<std::string> flags) {
-  flags.insert(flags.end(), {"--connect-to", connect_to(provider)});
-  return {.home = dir.path(), .upstream_ca = ca.file(), .flags = std::move(flags)};
+                                 RigOptions& rig) {
+  rig.flags.insert(rig.flags.end(), {"--connect-to", connect_to(provider)});
+  RecorderOptions out{.home = dir.path(), .upstream_ca = ca.file()};
+  out.flags = std::move(rig.flags);
+  out.limit = std::move(rig.limit);
+  return out;
 }
 
 }  // namespace
@@ -23,7 +26,7 @@ RecorderOptions recorder_options(const TempDir& dir, const TestCa& ca, std::uint
 Rig::Rig(RigOptions options)
     : ca_(dir_.path()),
       provider_(complete(ca_, options)),
-      recorder_(recorder_options(dir_, ca_, provider_.port(), std::move(options.flags))) {}
+      recorder_(recorder_options(dir_, ca_, provider_.port(), options)) {}
 
 ProviderOptions Rig::complete(const TestCa& ca, RigOptions& options) {
   ProviderOptions provider = std::move(options.provider);

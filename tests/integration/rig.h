@@ -30,6 +30,7 @@ struct RigOptions {
   bool clear = false;             // the provider speaks no TLS
   LeafKind leaf = LeafKind::good;
   std::vector<std::string> flags = {};  // of the recorder
+  std::string limit = {};               // likewise
 };
 
 class Rig {

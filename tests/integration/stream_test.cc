@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "record/json.h"
 #include "rig.h"
 
 using namespace llmrec;
@@ -86,6 +87,12 @@ TEST_CASE("integration stream: a complete answer") {
   CHECK(r.upstream_close == CloseHow::none);
   CHECK(r.client_close == CloseHow::none);
   CHECK(r.tap == record::TapState::complete);
+  // Somebody asks while it runs.
+  const Finished shown =
+      run_llmrec({"show", "last", "--json", "--store", rig.recorder().store()});
+  CHECK(shown.status == ExitStatus{0, 0});
+  CHECK(shown.out == record::to_json(r) + "\n");
+  CHECK(run_llmrec({"ls", "-o", "jsonl", "--store", rig.recorder().store()}).out == shown.out);
 
   REQUIRE(client.half_close());
   const ConnectionLog log = rig.finished();

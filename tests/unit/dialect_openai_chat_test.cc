@@ -71,8 +71,9 @@ TEST_CASE("openai.chat: text is counted in code points") {
   CHECK(chat.event(delta(R"("content":"aé\ud83d\ude00")")).text_chars == 3);
   CHECK(chat.event(delta(R"("content":null)")).text_chars == 0);
   CHECK(chat.event(delta(R"("refusal":"no")")).refusal_chars == 2);
-  CHECK(chat.event(R"({"choices":[{"delta":{"content":"a"}}],"obfuscation":"xxxxxx"})").text_chars ==
-        1);
+  CHECK(
+      chat.event(R"({"choices":[{"delta":{"content":"a"}}],"obfuscation":"xxxxxx"})").text_chars ==
+      1);
 }
 
 TEST_CASE("openai.chat: reasoning by its several names, counted once") {
@@ -80,9 +81,9 @@ TEST_CASE("openai.chat: reasoning by its several names, counted once") {
   CHECK(chat.event(delta(R"("reasoning":"abc")")).reasoning_chars == 3);
   CHECK(chat.event(delta(R"("reasoning_content":"abcd")")).reasoning_chars == 4);
   CHECK(chat.event(delta(R"("reasoning":"abc","reasoning_content":"abc")")).reasoning_chars == 3);
-  const Delta& parts = chat.event(delta(
-      R"("content":[{"type":"thinking","thinking":[{"type":"text","text":"hmm"}]},)"
-      R"({"type":"text","text":"hi"}])"));
+  const Delta& parts = chat.event(
+      delta(R"("content":[{"type":"thinking","thinking":[{"type":"text","text":"hmm"}]},)"
+            R"({"type":"text","text":"hi"}])"));
   CHECK(parts.reasoning_chars == 3);
   CHECK(parts.text_chars == 2);
 }
@@ -106,7 +107,8 @@ TEST_CASE("openai.chat: a tool call in pieces") {
   chat.event(delta(R"("tool_calls":[{"function":{"arguments":":1}"},"index":0}])"));
   CHECK(chat.calls()[0].arguments_whole());
   CHECK(chat.calls()[0].arguments_bytes == 7);
-  chat.event(delta(R"("tool_calls":[{"index":1,"id":"call_2","function":{"name":"g","arguments":"{}"}}])"));
+  chat.event(delta(
+      R"("tool_calls":[{"index":1,"id":"call_2","function":{"name":"g","arguments":"{}"}}])"));
   REQUIRE(chat.calls().size() == 2);
   CHECK(chat.calls()[1].name == "g");
 }
@@ -140,7 +142,8 @@ TEST_CASE("openai.chat: a choice beyond all limits is not followed") {
 
 TEST_CASE("openai.chat: custom tools and the old function_call") {
   Chat chat;
-  chat.event(delta(R"("tool_calls":[{"index":0,"id":"a","type":"custom","custom":{"name":"sh","input":"ls"}}])"));
+  chat.event(delta(
+      R"("tool_calls":[{"index":0,"id":"a","type":"custom","custom":{"name":"sh","input":"ls"}}])"));
   REQUIRE(chat.calls().size() == 1);
   CHECK(chat.calls()[0].free_text);
   CHECK(chat.calls()[0].open());
@@ -190,9 +193,9 @@ TEST_CASE("openai.chat: usage in its places") {
   openrouter.event(R"({"choices":[{"finish_reason":"stop"}]})");
   CHECK(openrouter.event(R"({"choices":[{"delta":{}}],"usage":)" + numbers + "}").usage_final);
   Chat groq;
-  const Delta& x = groq.event(
-      R"({"choices":[{"finish_reason":"stop"}],"x_groq":{"usage":{"prompt_tokens":1,)"
-      R"("completion_tokens":2,"total_tokens":3}}})");
+  const Delta& x =
+      groq.event(R"({"choices":[{"finish_reason":"stop"}],"x_groq":{"usage":{"prompt_tokens":1,)"
+                 R"("completion_tokens":2,"total_tokens":3}}})");
   CHECK(x.usage_final);
   CHECK(x.usage.total == 3);
   Chat moonshot;
@@ -201,7 +204,8 @@ TEST_CASE("openai.chat: usage in its places") {
                    R"("completion_tokens":2}}]})")
             .usage.output == 2);
   Chat deepseek;
-  CHECK(deepseek.event(R"({"choices":[],"usage":{"prompt_cache_hit_tokens":4,"completion_tokens":1}})")
+  CHECK(deepseek
+            .event(R"({"choices":[],"usage":{"prompt_cache_hit_tokens":4,"completion_tokens":1}})")
             .usage.cached_input == 4);
   Chat both;
   CHECK(both.event(R"({"choices":[],"usage":{"prompt_cache_hit_tokens":4,)"
@@ -246,7 +250,8 @@ TEST_CASE("openai.chat: errors in all their shapes") {
     std::int64_t status = 0;
   };
   const Row rows[] = {
-      {R"({"error":{"message":"m","type":"server_error","param":null,"code":"c"}})", "server_error", "c"},
+      {R"({"error":{"message":"m","type":"server_error","param":null,"code":"c"}})", "server_error",
+       "c"},
       {R"({"error":{"type":"server_error","code":null}})", "server_error", ""},
       {R"({"error":{"code":429,"message":"m"}})", "", "429", 429},
       {R"({"choices":[{"delta":{},"error":{"code":502}}]})", "", "502", 502},
@@ -288,9 +293,9 @@ TEST_CASE("openai.chat: what is no error") {
 
 TEST_CASE("openai.chat: an error does not hide what came with it") {
   Chat chat;  // OpenRouter
-  const Delta& d = chat.event(
-      R"({"id":"gen-1","choices":[{"delta":{"content":"x"},"finish_reason":"error"}],)"
-      R"("error":{"code":502,"message":"m"}})");
+  const Delta& d =
+      chat.event(R"({"id":"gen-1","choices":[{"delta":{"content":"x"},"finish_reason":"error"}],)"
+                 R"("error":{"code":502,"message":"m"}})");
   CHECK(d.error);
   CHECK(d.text_chars == 1);
   CHECK(d.finishes.size() == 1);

@@ -29,7 +29,9 @@ TEST_CASE("provider: by host") {
       {".openai.azure.com", ""},  // the star stands for at least one character
       {"", ""},
   };
-  for (const auto& [host, name] : rows) CHECK_MESSAGE(provider_by_host(host).name == name, host);
+  for (const auto& row : rows) {
+    CHECK_MESSAGE(provider_by_host(row.first).name == row.second, row.first);
+  }
 }
 
 TEST_CASE("provider: who is known to end a stream how") {
@@ -69,5 +71,7 @@ TEST_CASE("provider: the region in a host name") {
       {"", ""},
       {"...", ""},
   };
-  for (const auto& [host, region] : rows) CHECK_MESSAGE(region_by_host(host) == region, host);
+  for (const auto& row : rows) {
+    CHECK_MESSAGE(region_by_host(row.first) == row.second, row.first);
+  }
 }

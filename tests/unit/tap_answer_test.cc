@@ -122,8 +122,8 @@ TEST_CASE("answer: event streams") {
   check({"carriage returns", "data: " + kHi + "\r\rdata: [DONE]\r\r", "doc 2; done | stream"});
   check({"a byte order mark", "\xef\xbb\xbf" + kStream, seen});
   check({"blank lines first", "\r\n\n" + kStream, seen});
-  check({"data over two lines", "data: {\"choices\":[{\"delta\":\ndata: {\"content\":\"hi\"}}]}\n\n",
-         "doc 2 | stream"});
+  check({"data over two lines",
+         "data: {\"choices\":[{\"delta\":\ndata: {\"content\":\"hi\"}}]}\n\n", "doc 2 | stream"});
   check({"a list, which begins as [DONE] does", "data: [1]\n\n", "doc | stream"});
   check({"not JSON", "data: oops\n\ndata: {\"a\":\n\n", "bad; bad | stream"});
   check({"half a marker", "data: [DO\n\n", "bad | stream"});
@@ -136,7 +136,8 @@ TEST_CASE("answer: the end of a stream") {
   check({"a whole event without its blank line", "data: " + kHi, "doc 2 tail | stream"});
   check({"with its line end", "data: " + kHi + "\n", "doc 2 tail | stream"});
   check({"a cut event", "data: {\"choices\":[{\"delta\":{\"content\":\"h", " | stream"});
-  check({"a cut event behind a whole one", "data: " + kHi + "\n\ndata: {\"choices\":[", "doc 2 | stream"});
+  check({"a cut event behind a whole one", "data: " + kHi + "\n\ndata: {\"choices\":[",
+         "doc 2 | stream"});
   check({"the marker without its blank line", "data: [DONE]", "done tail | stream"});
   check({"a cut marker", "data: [DON", " | stream"});
   check({"a cut field", "dat", " | stream"});
@@ -178,14 +179,16 @@ TEST_CASE("answer: plain answers") {
   check({"cut JSON", kStop.substr(0, kStop.size() - 1), " | answer", "application/json"});
   check({"two documents", kStop + kStop, " | answer", "application/json"});
   check({"a page", "<html>data: {}</html>", " | answer", "text/html", "", 502});
-  check({"text that begins like a field", "data base down", " | answer", "application/json", "", 502});
+  check({"text that begins like a field", "data base down", " | answer", "application/json", "",
+         502});
 }
 
 TEST_CASE("answer: content codings") {
   const std::string seen = "doc 2; doc stop; done | stream";
   check({"gzip", gzipped(kStream), seen, "text/event-stream", "gzip"});
   check({"gzip that is not labelled", gzipped(kStream), "unlabelled; " + seen});
-  check({"an octet that only looks like it", "\x1f" + kStream, "doc stop; done | stream"});  // no known field
+  check({"an octet that only looks like it", "\x1f" + kStream,
+         "doc stop; done | stream"});  // no known field
   check({"and nothing else", "\x1f", " | stream"});
   check({"identity", kStream, seen, "text/event-stream", "identity"});
   check({"unknown", kStream, "lost content_encoding_unknown | stream", "text/event-stream", "lz4"});

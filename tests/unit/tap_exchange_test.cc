@@ -75,15 +75,17 @@ TEST_CASE("exchange: what the head of a request says") {
 }
 
 TEST_CASE("exchange: other heads") {
-  const Record r = call(post("{}", "x-client-request-id: c\r\nx-stainless-read-timeout: 7.5\r\n"
-                                   "amz-sdk-request: attempt=4; max=5\r\n"),
+  const Record r = call(post("{}",
+                             "x-client-request-id: c\r\nx-stainless-read-timeout: 7.5\r\n"
+                             "amz-sdk-request: attempt=4; max=5\r\n"),
                         answer("200 OK", kJson));
   CHECK(r.client_request_id == "c");
   CHECK(r.client_timeout_ns == 7500 * kNsPerMs);
   CHECK(r.attempt == 4);
   CHECK(r.api_key_present == false);
-  const Record odd = call(post("{}", "x-stainless-retry-count: many\r\nx-stainless-timeout: 0\r\n"
-                                     "traceparent: nonsense\r\namz-sdk-request: attempt=0\r\n"),
+  const Record odd = call(post("{}",
+                               "x-stainless-retry-count: many\r\nx-stainless-timeout: 0\r\n"
+                               "traceparent: nonsense\r\namz-sdk-request: attempt=0\r\n"),
                           answer("200 OK", kJson));
   CHECK(odd.attempt == 1);
   CHECK(!odd.client_timeout_ns);
@@ -121,8 +123,9 @@ TEST_CASE("exchange: the dialect can be told") {
   CHECK(call(request, answer("200 OK", kJson), facts).dialect == "openai.chat");
   facts.dialect = "no.such";
   CHECK(call(request, answer("200 OK", kJson), facts).dialect == "unknown");
-  const std::string absolute = "POST http://llm.internal/v1/chat/completions?x HTTP/1.1\r\n"
-                               "Host: llm.internal\r\nContent-Length: 2\r\n\r\n{}";
+  const std::string absolute =
+      "POST http://llm.internal/v1/chat/completions?x HTTP/1.1\r\n"
+      "Host: llm.internal\r\nContent-Length: 2\r\n\r\n{}";
   facts.dialect.clear();
   const Record r = call(absolute, answer("200 OK", kJson), facts);
   CHECK(r.dialect == "openai.chat");
@@ -161,7 +164,8 @@ TEST_CASE("exchange: rejections") {
   };
   const Row rows[] = {
       {"401 No", R"({"error":{"type":"invalid_request_error","code":"invalid_api_key"}})",
-       "failed request_rejected authentication app", "invalid_request_error/invalid_api_key", false},
+       "failed request_rejected authentication app", "invalid_request_error/invalid_api_key",
+       false},
       {"429 No", R"({"error":{"type":"tokens","code":"rate_limit_exceeded"}})",
        "failed request_rejected rate_limit provider", "tokens/rate_limit_exceeded", true},
       {"429 No", R"({"error":{"type":"insufficient_quota","code":"insufficient_quota"}})",
@@ -211,8 +215,10 @@ TEST_CASE("exchange: a rejection that is cut is one") {
 TEST_CASE("exchange: numbers of a stream") {
   Rig rig;
   rig.at(0).request(kAskStream).at(200).response(kStreamHead);
-  rig.at(250).response(chunk(": wait\n\n" + event(R"({"choices":[{"delta":{"role":"assistant"}}]})")));
-  rig.at(400).response(chunk(event(R"({"choices":[{"delta":{"content":"h\u00e9\ud83d\ude00"}}]})")));
+  rig.at(250).response(
+      chunk(": wait\n\n" + event(R"({"choices":[{"delta":{"role":"assistant"}}]})")));
+  rig.at(400).response(
+      chunk(event(R"({"choices":[{"delta":{"content":"h\u00e9\ud83d\ude00"}}]})")));
   rig.at(900).response(chunk(event(R"({"choices":[{"delta":{"content":"","refusal":"no"}}]})")));
   rig.at(950).response(chunk(event(kStop) + event(kUsage) + kDone) + kLastChunk);
   const Record r = rig.only();
@@ -355,8 +361,7 @@ TEST_CASE("exchange: lengths and filters are ok, and truncated") {
 }
 
 TEST_CASE("exchange: what is owed and did not come") {
-  const std::string asked =
-      post(R"({"stream":true,"stream_options":{"include_usage":true}})");
+  const std::string asked = post(R"({"stream":true,"stream_options":{"include_usage":true}})");
   Record r = call(asked, stream_of(event(kHi) + event(kStop) + kDone));
   CHECK(verdict(r) == "failed after_finish_reason missing_usage provider");
   CHECK(names(r.terminal_missing) == "usage");
@@ -448,11 +453,13 @@ TEST_CASE("exchange: the start of a tool call is a token") {
 
 TEST_CASE("exchange: warnings") {
   CHECK(names(streamed(event(kStop) + kDone).warnings) == "empty_output");
-  CHECK(names(streamed(event(kHi) + event(kStop) +
-                       event(R"({"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0}})") +
-                       kDone)
-                  .warnings) == "usage_all_zero");
-  CHECK(names(streamed(event(kHi) + event(kStop) + "data: [DONE]").warnings) == "unterminated_tail");
+  CHECK(
+      names(streamed(event(kHi) + event(kStop) +
+                     event(R"({"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0}})") +
+                     kDone)
+                .warnings) == "usage_all_zero");
+  CHECK(names(streamed(event(kHi) + event(kStop) + "data: [DONE]").warnings) ==
+        "unterminated_tail");
   Record r = streamed(event(kHi) + "data: " + kStop);
   CHECK(names(r.warnings) == "unterminated_tail");
   CHECK(r.finish_reasons.size() == 1);
@@ -462,8 +469,8 @@ TEST_CASE("exchange: warnings") {
 }
 
 TEST_CASE("exchange: a refusal is something said") {
-  const Record r = streamed(event(R"({"choices":[{"delta":{"refusal":"I cannot"}}]})") +
-                            event(kStop) + kDone);
+  const Record r =
+      streamed(event(R"({"choices":[{"delta":{"refusal":"I cannot"}}]})") + event(kStop) + kDone);
   CHECK(verdict(r) == "ok");
   CHECK(r.warnings.empty());
   CHECK(r.refusal_chars_received == 8);
@@ -547,6 +554,43 @@ TEST_CASE("exchange: budgets that were passed") {
   Rig silent(facts);  // what never came is late too
   silent.at(0).request(kAskStream).at(200).upstream(CloseHow::reset).over();
   CHECK(names(silent.only().timeouts_exceeded) == "headers first_token");
+}
+
+TEST_CASE("exchange: which budget is used up, for those who enforce it") {
+  tap::ConnFacts facts = Rig::openai();
+  facts.budgets = {.connect_ns = {},
+                   .headers_ns = 100 * kNsPerMs,
+                   .first_token_ns = 200 * kNsPerMs,
+                   .idle_ns = 300 * kNsPerMs,
+                   .total_ns = 1000 * kNsPerMs};
+  const auto overdue = [](const Rig& rig, std::int64_t ms) {
+    return rig.tap.overdue({ms * kNsPerMs});
+  };
+  Rig rig(facts);
+  CHECK(overdue(rig, 5000) == End::none);
+  rig.at(0).request(kAskStream);
+  CHECK(overdue(rig, 100) == End::none);
+  CHECK(overdue(rig, 101) == End::headers_timeout);
+  rig.at(50).response(kStreamHead + chunk(": wait\n\n"));
+  CHECK(overdue(rig, 200) == End::none);
+  CHECK(overdue(rig, 201) == End::first_token_timeout);
+  rig.at(190).response(chunk(event(kHi)));
+  CHECK(overdue(rig, 490) == End::none);
+  CHECK(overdue(rig, 491) == End::idle_timeout);
+  rig.at(900).response(chunk(": still here\n\n"));
+  CHECK(overdue(rig, 1000) == End::none);
+  CHECK(overdue(rig, 1001) == End::total_timeout);
+  rig.at(1001).over(End::total_timeout);
+  CHECK(verdict(rig.only()) == "failed after_first_token total_timeout provider");
+  CHECK(rig.only().closed_by == Party::recorder);
+
+  // Where nobody can see a token, none is late.
+  Rig unknown(facts);
+  unknown.at(0).request(post("{}", "", "/v1/other")).at(50).response(kStreamHead);
+  unknown.at(190).response(chunk(event(kHi)));
+  CHECK(overdue(unknown, 400) == End::none);
+  unknown.at(400).response(kLastChunk);
+  CHECK(unknown.only().timeouts_exceeded.empty());
 }
 
 TEST_CASE("exchange: the words of an error are codes or nothing") {

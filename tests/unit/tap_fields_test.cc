@@ -21,8 +21,8 @@ TEST_CASE("fields: a key is seen by its name only, and its value is never asked 
 }
 
 TEST_CASE("fields: only listed ones are read") {
-  for (const Bytes name : {"cookie", "set-cookie", "proxy-authorization", "referer", "x-forwarded-for",
-                           "openai-organization", "x-custom"}) {
+  for (const Bytes name : {"cookie", "set-cookie", "proxy-authorization", "referer",
+                           "x-forwarded-for", "openai-organization", "x-custom"}) {
     CHECK_MESSAGE(!is_request_field(name), name);
     CHECK_MESSAGE(!is_response_field(name), name);
   }
@@ -46,14 +46,13 @@ TEST_CASE("fields: traceparent") {
   CHECK(parent->trace_id == "0af7651916cd43dd8448eb211c80319c");
   CHECK(parent->span_id == "b7ad6b7169203331");
   CHECK(parse_traceparent("cc" + good.substr(2) + "-more"));  // a later version may append
-  for (const Bytes bad :
-       {"", "00", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
-        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
-        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
-        "00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        "0g-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}) {
+  for (const Bytes bad : {"", "00", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+                          "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                          "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                          "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+                          "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+                          "00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                          "0g-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}) {
     CHECK_MESSAGE(!parse_traceparent(bad), bad);
   }
 }

@@ -46,7 +46,8 @@ std::string compressed(const std::string& plain, const std::string& coding) {
     return out;
   }
   z_stream z{};
-  REQUIRE(deflateInit2(&z, 6, Z_DEFLATED, coding == "gzip" ? 31 : 15, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+  REQUIRE(deflateInit2(&z, 6, Z_DEFLATED, coding == "gzip" ? 31 : 15, 8, Z_DEFAULT_STRATEGY) ==
+          Z_OK);
   std::string out(plain.size() + 100, '\0');
   z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(plain.data()));
   z.avail_in = static_cast<uInt>(plain.size());

@@ -12,7 +12,8 @@
 
 namespace llmrec::test {
 
-inline const std::string kHi = R"({"id":"c1","model":"m-2","choices":[{"delta":{"content":"hi"}}]})";
+inline const std::string kHi =
+    R"({"id":"c1","model":"m-2","choices":[{"delta":{"content":"hi"}}]})";
 inline const std::string kStop = R"({"choices":[{"delta":{},"finish_reason":"stop"}]})";
 inline const std::string kUsage =
     R"({"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}})";
@@ -30,8 +31,9 @@ inline const std::string kLastChunk = "0\r\n\r\n";
 
 inline std::string post(const std::string& body, const std::string& fields = {},
                         const std::string& path = "/v1/chat/completions") {
-  return "POST " + path + " HTTP/1.1\r\nHost: api.openai.com\r\nContent-Type: application/json\r\n" +
-         fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "POST " + path +
+         " HTTP/1.1\r\nHost: api.openai.com\r\nContent-Type: application/json\r\n" + fields +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 inline const std::string kAskStream =
     post(R"({"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]})");

@@ -34,7 +34,8 @@ tap::ConnFacts plain_host() {
 
 }  // namespace
 
-// --- who answers whom -----------------------------------------------------------------------------
+// --- who answers whom
+// -----------------------------------------------------------------------------
 
 TEST_CASE("tap: a whole stream is handed out with its last octet, and the connection lives on") {
   Rig rig;
@@ -91,7 +92,8 @@ TEST_CASE("tap: pipelined requests get their answers in order") {
   rig.request(kAskJson + head + kAskStream);
   CHECK(rig.tap.running() == 3);
   // The answer to HEAD has the length of a body that it does not have.
-  rig.response(answer("200 OK", kJson) + "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + kStream);
+  rig.response(answer("200 OK", kJson) + "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" +
+               kStream);
   REQUIRE(rig.records.size() == 3);
   CHECK(rig.records[0].response_id == "j1");
   CHECK(verdict(rig.records[1]) == "ok");
@@ -114,8 +116,8 @@ TEST_CASE("tap: more requests on the way than are followed blind the tap and not
 TEST_CASE("tap: answers without a body") {
   for (const std::string status : {"204 No Content", "304 Not Modified"}) {
     Rig rig;
-    rig.request(kAskStream).response("HTTP/1.1 " + status +
-                                     "\r\nContent-Type: text/event-stream\r\n\r\n");
+    rig.request(kAskStream)
+        .response("HTTP/1.1 " + status + "\r\nContent-Type: text/event-stream\r\n\r\n");
     REQUIRE(rig.records.size() == 1);
     CHECK(verdict(rig.only()) == "ok");
     CHECK(rig.only().terminal_missing.empty());
@@ -130,7 +132,8 @@ TEST_CASE("tap: 1xx is not the answer, and nothing in it is") {
   Rig rig;
   rig.request(kAskStream)
       .response("HTTP/1.1 100 Continue\r\n\r\n")
-      .response("HTTP/1.1 103 Early Hints\r\nx-request-id: early\r\ncontent-type: text/html\r\n\r\n");
+      .response(
+          "HTTP/1.1 103 Early Hints\r\nx-request-id: early\r\ncontent-type: text/html\r\n\r\n");
   CHECK(rig.records.empty());
   rig.response(kStream);
   REQUIRE(rig.records.size() == 1);
@@ -214,11 +217,13 @@ TEST_CASE("tap: octets behind the last answer belong to no call") {
   CHECK(rig.only().tap == TapState::complete);
 }
 
-// --- how the upstream ended -------------------------------------------------------------------------
+// --- how the upstream ended
+// -------------------------------------------------------------------------
 
 TEST_CASE("tap: a body that only the close ends, on TLS") {
   Rig rig;
-  rig.request(kAskJson).response("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + kJson);
+  rig.request(kAskJson).response("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" +
+                                 kJson);
   CHECK(rig.records.empty());
   SUBCASE("close_notify completes it") {
     rig.upstream(kNotify);
@@ -241,7 +246,7 @@ TEST_CASE("tap: a body that only the close ends, on TLS") {
 }
 
 TEST_CASE("tap: a plain answer that is cut") {
-  for (const std::size_t size : {0, 1, 40}) {
+  for (const std::size_t size : {0U, 1U, 40U}) {
     Rig rig;
     rig.request(kAskJson)
         .response(answer("200 OK", kJson).substr(0, answer("200 OK", "").size() + 2 + size))
@@ -363,7 +368,10 @@ TEST_CASE("tap: framing that breaks blinds the tap, and the record ends with the
 
 TEST_CASE("tap: framing that breaks behind the last word changes nothing") {
   Rig rig;
-  rig.request(kAskStream).response(kStreamHead + chunk(kWholeBody) + "zz\r\n").upstream(kFin).over();
+  rig.request(kAskStream)
+      .response(kStreamHead + chunk(kWholeBody) + "zz\r\n")
+      .upstream(kFin)
+      .over();
   CHECK(verdict(rig.only()) == "ok");
   CHECK(rig.only().tap == TapState::blind);
 }
@@ -397,7 +405,8 @@ TEST_CASE("tap: behind broken framing every further call is blind") {
   CHECK(rig.records[0].error_type == ErrorType::malformed_response);
 }
 
-// --- how the client ended -----------------------------------------------------------------------------
+// --- how the client ended
+// -----------------------------------------------------------------------------
 
 TEST_CASE("tap: a client that says it is done may still get everything") {
   for (const CloseHow how : {kNotify, kFin}) {
@@ -484,13 +493,13 @@ TEST_CASE("tap: a client that leaves at its own time-out, or about then") {
     std::int64_t ms;
     bool timeout;
   };
-  for (const Row row : {Row{9'999, false}, Row{10'000, true}, Row{12'000, true}, Row{12'001, false}}) {
+  for (const Row row :
+       {Row{9'999, false}, Row{10'000, true}, Row{12'000, true}, Row{12'001, false}}) {
     INFO(row.ms);
     Rig rig;
     rig.at(0).request(ask).at(100).response(kEarly).at(row.ms).client(kReset).over();
-    CHECK(verdict(rig.only()) == (row.timeout
-                                      ? "aborted client_aborted client_timeout app"
-                                      : "aborted client_aborted client_reset client"));
+    CHECK(verdict(rig.only()) == (row.timeout ? "aborted client_aborted client_timeout app"
+                                              : "aborted client_aborted client_reset client"));
     CHECK(rig.only().client_timeout_ns == 10 * kNsPerSecond);
   }
   Rig quiet;  // nothing had come yet: still its own time-out
@@ -553,7 +562,8 @@ TEST_CASE("tap: a request that is no HTTP") {
   }
 }
 
-// --- slow clients, ends of ours -----------------------------------------------------------------------
+// --- slow clients, ends of ours
+// -----------------------------------------------------------------------
 
 TEST_CASE("tap: a record waits until the client's socket has taken the answer") {
   Rig rig;
@@ -657,7 +667,8 @@ TEST_CASE("tap: a running call shows how far it got") {
   CHECK(rig.only().request_id == r.request_id);
 }
 
-// --- what must never be kept --------------------------------------------------------------------------
+// --- what must never be kept
+// --------------------------------------------------------------------------
 
 TEST_CASE("tap: no word of a head, a query, a body or a tool call's arguments is in a record") {
   const std::string secret = "XYZZY";
@@ -684,10 +695,12 @@ TEST_CASE("tap: no word of a head, a query, a body or a tool call's arguments is
       ": XYZZY\n\nid: XYZZY\nXYZZY: XYZZY\n" +
       event(R"({"id":"c1","system_fingerprint":"XYZZY","choices":[{"delta":{"content":"XYZZY",)"
             R"("reasoning":"XYZZY","refusal":"XYZZY"}}]})") +
-      event(R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_2","function":{"name":"f",)"
-            R"("arguments":"{\"XYZZY\":\"XYZZY\"}"}},{"index":1,"custom":{"name":"g",)"
-            R"("input":"XYZZY"}}]}}],"obfuscation":"XYZZY"})") +
-      event(R"({"error":{"message":"XYZZY","type":"the XYZZY said","code":"no XYZZY","param":"XYZZY"}})") +
+      event(
+          R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_2","function":{"name":"f",)"
+          R"("arguments":"{\"XYZZY\":\"XYZZY\"}"}},{"index":1,"custom":{"name":"g",)"
+          R"("input":"XYZZY"}}]}}],"obfuscation":"XYZZY"})") +
+      event(
+          R"({"error":{"message":"XYZZY","type":"the XYZZY said","code":"no XYZZY","param":"XYZZY"}})") +
       "error: {\"message\":\"XYZZY\"}\n\ndata: XYZZY\n\n";
   const std::string head =
       "HTTP/1.1 200 XYZZY\r\nContent-Type: text/event-stream\r\nSet-Cookie: XYZZY\r\n"
@@ -701,8 +714,8 @@ TEST_CASE("tap: no word of a head, a query, a body or a tool call's arguments is
   CHECK(count(stream.only()) == 0);
 
   Rig rejected;
-  rejected.request(ask).response(
-      answer("400 XYZZY", R"({"error":{"message":"XYZZY","type":"You said: XYZZY","param":"XYZZY"}})"));
+  rejected.request(ask).response(answer(
+      "400 XYZZY", R"({"error":{"message":"XYZZY","type":"You said: XYZZY","param":"XYZZY"}})"));
   CHECK(rejected.only().error_type == ErrorType::invalid_request);
   CHECK(count(rejected.only()) == 0);
 
@@ -714,7 +727,8 @@ TEST_CASE("tap: no word of a head, a query, a body or a tool call's arguments is
   CHECK(count(cut.only()) == 0);
 }
 
-// --- connections without a call -------------------------------------------------------------------------
+// --- connections without a call
+// -------------------------------------------------------------------------
 
 TEST_CASE("tap: the record of a connection that never stood") {
   tap::ConnFacts facts = Rig::openai();

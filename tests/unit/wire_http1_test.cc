@@ -464,4 +464,23 @@ TEST_CASE("http1: a handler that throws stops the parser and nothing else") {
   }
 }
 
+TEST_CASE("http1: the status is known before the rest of a head, wherever it is cut") {
+  struct Status final : Log {
+    using Log::Log;
+    void on_status(int status) override { add("status " + std::to_string(status)); }
+  };
+  const std::string input = "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 503\r\nA: b";
+  for (std::size_t cut = 0; cut < input.size(); ++cut) {
+    Status log(BodyRule::by_framing);
+    Http1Parser parser(kResponse, log);
+    parser.feed(Bytes(input).substr(0, cut));
+    parser.feed(Bytes(input).substr(cut));
+    CHECK(log.text() == "begin; status 103; [103 1.1 ka]; end; begin; status 503");
+  }
+  Status request(BodyRule::by_framing);
+  Http1Parser parser(kRequest, request);
+  parser.feed(kGet + "\r\n");
+  CHECK(request.text() == "begin; [GET / 1.1 ka]; end");
+}
+
 TEST_CASE("http1: an idle parser is small") { CHECK(sizeof(Http1Parser) < 400); }
