@@ -167,6 +167,9 @@ void Session::on_broken(Side side) {
   if (phase_ == Phase::resetting) return close();
   if (wants_read(side)) {
     read(side);
+    // Its last octets may have begun a dial, for which nobody waits any more.
+    const bool dialling = phase_ == Phase::dialing || phase_ == Phase::redialing;
+    if (side == Side::client && dialling) on_end(side, Io::reset, ECONNRESET);
   } else if (side == Side::client || phase_ != Phase::relay || peer(side).write_failed) {
     // It will not take anything more, and what it still has for us nobody waits for.
     on_end(side, Io::reset, ECONNRESET);

@@ -64,8 +64,7 @@ TEST_CASE("integration bad_input: an address that is taken, and its owner goes o
   Rig rig(answering(play(json("{}"))));
   TempDir dir;
   const std::string address = "127.0.0.1:" + std::to_string(rig.recorder().port());
-  const std::string said =
-      complaint({"--listen", address, "--store", dir.file("store")}, 1);
+  const std::string said = complaint({"--listen", address, "--store", dir.file("store")}, 1);
   CHECK(has(said, address));
   CHECK(has(said, "--listen"));
   TlsClient client = rig.connect();
@@ -179,8 +178,8 @@ TEST_CASE("integration bad_input: garbage on the port") {
       0, [](const ConnectionLog& log) { return log.waiting_for == "all of it"; }));
 
   const Recorder& recorder = rig.recorder();
-  const std::string huge = "CONNECT " + kAuthority + " HTTP/1.1\r\nX: " + std::string(1 << 20, 'x') +
-                           "\r\n\r\n";
+  const std::string huge =
+      "CONNECT " + kAuthority + " HTTP/1.1\r\nX: " + std::string(1 << 20, 'x') + "\r\n\r\n";
   CHECK(is_refusal(sent_to(recorder, huge), "431"));
   CHECK(is_refusal(sent_to(recorder, "CONNECT api.openai.com HTTP/1.1\r\n\r\n"), "400"));
   CHECK(is_refusal(sent_to(recorder, "CONNECT :443 HTTP/1.1\r\n\r\n"), "400"));
@@ -211,11 +210,11 @@ TEST_CASE("integration bad_input: garbage where the ClientHello should be") {
   // Whatever it is, it is not ours to judge: it goes to the provider, which answers as it likes.
   Rig rig;
   std::vector<std::string> openings = {
-      std::string("\x16\x03\x01\x00\x00", 5),           // an empty handshake record
-      std::string("\x16\x03\x01\xff\xff\x01", 6),       // longer than TLS allows
+      std::string("\x16\x03\x01\x00\x00", 5),      // an empty handshake record
+      std::string("\x16\x03\x01\xff\xff\x01", 6),  // longer than TLS allows
       std::string("\x16\x03\x01\x00\x05\x01\xff\xff\xff\x00", 10),
-      std::string("\x15\x03\x01\x00\x02\x02\x28", 7),   // an alert
-      std::string("\x80\x2e\x01\x00\x02", 5),           // SSL 2
+      std::string("\x15\x03\x01\x00\x02\x02\x28", 7),  // an alert
+      std::string("\x80\x2e\x01\x00\x02", 5),          // SSL 2
       "SSH-2.0-x\r\n",
   };
   std::size_t n = 0;
@@ -229,6 +228,7 @@ TEST_CASE("integration bad_input: garbage where the ClientHello should be") {
     client.read_to_end();
     client.close();
     const record::Record r = rig.recorder().wait_for_records(++n).back();
-    CHECK((r.tap == record::TapState::blind || r.error_type == record::ErrorType::client_tls_failed));
+    CHECK(
+        (r.tap == record::TapState::blind || r.error_type == record::ErrorType::client_tls_failed));
   }
 }

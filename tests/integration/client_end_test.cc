@@ -1,5 +1,5 @@
-// The client leaves: politely, abruptly, early, late. The provider sees exactly that, and the record
-// says who went and how far the answer had got.
+// The client leaves: politely, abruptly, early, late. The provider sees exactly that, and the
+// record says who went and how far the answer had got.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -87,9 +87,7 @@ TEST_CASE("integration client_end: half-closed, and the provider gives up on it"
     client.half_close();  // the provider may be faster than its second half
     const Received got = client.read_to_end();
     CHECK(got.count == gated.before_gate);
-    CHECK(got.end == (how == How::fin   ? "fin"
-                      : how == How::rst ? "reset"
-                                        : "close_notify+fin"));
+    CHECK(got.end == (how == How::fin ? "fin" : how == How::rst ? "reset" : "close_notify+fin"));
     const record::Record r = rig.recorder().only_record();
     CHECK(r.status == Status::aborted);
     CHECK(r.failure_stage == Stage::client_aborted);
@@ -220,9 +218,8 @@ TEST_CASE("integration client_end: it leaves before its request is whole") {
   TlsClient client = rig.connect();
   const std::string request = chat();
   REQUIRE(client.send(request.substr(0, request.size() - 10)));
-  REQUIRE(rig.provider().wait_for(0, [&](const ConnectionLog& log) {
-    return log.received_bytes == request.size() - 10;
-  }));
+  REQUIRE(rig.provider().wait_for(
+      0, [&](const ConnectionLog& log) { return log.received_bytes == request.size() - 10; }));
   std::string seen;
   SUBCASE("in order") {
     seen = "close_notify+fin";

@@ -1,5 +1,5 @@
-// Real clients: curl, and Python's requests and httpx. Each is run past the recorder and through it,
-// and has to come to the same end: the same octets, the same exit status, the same exception.
+// Real clients: curl, and Python's requests and httpx. Each is run past the recorder and through
+// it, and has to come to the same end: the same octets, the same exit status, the same exception.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -22,9 +22,11 @@ struct Scene {
 
 // What a provider may do to a client: fine, rejected, and cut in every way.
 std::vector<Scene> scenes(bool streaming) {
-  Answer answer = streaming ? events(openai::text(words(20)).events) : json(openai::json(words(20)));
+  Answer answer =
+      streaming ? events(openai::text(words(20)).events) : json(openai::json(words(20)));
   const Reply whole = build(answer);
-  const std::uint64_t half = whole.head_bytes + (bytes_sent_by(whole.script) - whole.head_bytes) / 2;
+  const std::uint64_t half =
+      whole.head_bytes + (bytes_sent_by(whole.script) - whole.head_bytes) / 2;
   answer.framing = Framing::close;
   Script closing = play(answer);
   closing.pop_back();  // its own end
@@ -108,14 +110,15 @@ TEST_CASE("integration clients: curl") {
     CAPTURE(streaming);
     Players players(scenes(streaming));
     const auto curl = [&](std::size_t number, std::vector<std::string> more) {
-      std::vector<std::string> argv = {"curl", "-q", "-sS", "-N", "-i", "--http1.1",
-                                       "--suppress-connect-headers", "--max-time", "20"};
+      std::vector<std::string> argv = {
+          "curl",       "-q", "-sS", "-N", "-i", "--http1.1", "--suppress-connect-headers",
+          "--max-time", "20"};
       argv.insert(argv.end(), more.begin(), more.end());
-      argv.insert(argv.end(), {"-H", "Content-Type: application/json", "-H",
-                               "X-Scene: " + std::to_string(number), "-d",
-                               streaming ? R"({"model":"gpt-fake-1","stream":true})"
-                                         : R"({"model":"gpt-fake-1"})",
-                               "https://" + kHost + "/v1/chat/completions"});
+      argv.insert(
+          argv.end(),
+          {"-H", "Content-Type: application/json", "-H", "X-Scene: " + std::to_string(number), "-d",
+           streaming ? R"({"model":"gpt-fake-1","stream":true})" : R"({"model":"gpt-fake-1"})",
+           "https://" + kHost + "/v1/chat/completions"});
       return run(client_process(std::move(argv)));
     };
     for (std::size_t i = 0; i < players.playing.size(); ++i) {
@@ -142,10 +145,10 @@ TEST_CASE("integration clients: a 5 MiB upload with curl") {
   std::string body;
   append_bulk(body, 0, kUpload);
   write_file(players.rig.dir().file("upload"), body);
-  const Finished done = run(client_process(
-      {"curl", "-q", "-sS", "--http1.1", "--cacert", players.rig.recorder().bundle(), "--proxy",
-       players.proxy(), "-H", "Expect: 100-continue", "--data-binary",
-       "@" + players.rig.dir().file("upload"), "https://" + kHost + "/v1/files"}));
+  const Finished done = run(
+      client_process({"curl", "-q", "-sS", "--http1.1", "--cacert", players.rig.recorder().bundle(),
+                      "--proxy", players.proxy(), "-H", "Expect: 100-continue", "--data-binary",
+                      "@" + players.rig.dir().file("upload"), "https://" + kHost + "/v1/files"}));
   CHECK(done.status == ExitStatus{0, 0});
   CHECK(done.out == "{}");
   const ConnectionLog log = players.rig.finished();

@@ -1,5 +1,5 @@
-// The same conversation past the recorder and through it: what either end receives, and how it ends,
-// has to be the same, octet for octet.
+// The same conversation past the recorder and through it: what either end receives, and how it
+// ends, has to be the same, octet for octet.
 #include <doctest/doctest.h>
 
 #include <random>
@@ -112,7 +112,8 @@ const std::string kOddRequest =
 
 }  // namespace
 
-TEST_CASE("integration differential: every framing, whole and short, every end, both TLS versions") {
+TEST_CASE(
+    "integration differential: every framing, whole and short, every end, both TLS versions") {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     Both both(version);
     for (const Framing framing : {Framing::chunked, Framing::length, Framing::close}) {
@@ -127,9 +128,9 @@ TEST_CASE("integration differential: every framing, whole and short, every end, 
           CAPTURE(full);
           CAPTURE(static_cast<int>(how));
           const std::uint64_t size = bytes_sent_by(whole);
-          both.check_same({.answer = cut_at(whole, full ? size : size * 2 / 3, how),
-                           .request = chat()},
-                          version);
+          both.check_same(
+              {.answer = cut_at(whole, full ? size : size * 2 / 3, how), .request = chat()},
+              version);
         }
       }
     }
@@ -180,8 +181,8 @@ TEST_CASE("integration differential: what was sent before an end arrives before 
       CAPTURE(full);
       CAPTURE(static_cast<int>(how));
       const std::uint64_t size = bytes_sent_by(whole);
-      both.check_same({.answer = cut_at(whole, full ? size : size * 2 / 3, how),
-                       .request = plain_chat()});
+      both.check_same(
+          {.answer = cut_at(whole, full ? size : size * 2 / 3, how), .request = plain_chat()});
     }
   }
 }
@@ -189,8 +190,8 @@ TEST_CASE("integration differential: what was sent before an end arrives before 
 TEST_CASE("integration differential: an upload that the client gives up") {
   std::string body;
   append_bulk(body, 0, 3u << 20);
-  const std::string upload = render({.headers = {{"Content-Length", "6291456"}},
-                                     .framing = Framing::close}) + body;
+  const std::string upload =
+      render({.headers = {{"Content-Length", "6291456"}}, .framing = Framing::close}) + body;
   for (const Leave how : {Leave::in_order, Leave::fin, Leave::rst}) {
     CAPTURE(static_cast<int>(how));
     Rig rig;

@@ -264,10 +264,12 @@ TEST_CASE("integration http: WebSocket after 101") {
 }
 
 TEST_CASE("integration http: what strict parsing rejects is forwarded as it is") {
-  const std::string request = "POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n"
-                              "Content-Length: 2\r\nContent-Length : 2\r\n\r\n{}";
-  const std::string answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                             "+5\r\nhello\r\n0\r\n\r\n";
+  const std::string request =
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: api.openai.com\r\n"
+      "Content-Length: 2\r\nContent-Length : 2\r\n\r\n{}";
+  const std::string answer =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "+5\r\nhello\r\n0\r\n\r\n";
   RigOptions options;
   options.provider.at_open = {Raw{}, ReadRaw{request.size()}, Send{answer}, Close{}};
   Rig rig(std::move(options));

@@ -76,9 +76,8 @@ TEST_CASE("integration load: 50 clients at once, over two loops") {
   }
 
   const auto records = rig.recorder().wait_for_records(kStreams * kRounds);
-  CHECK(std::is_sorted(records.begin(), records.end(), [](const auto& a, const auto& b) {
-    return a.request_id < b.request_id;
-  }));
+  CHECK(std::is_sorted(records.begin(), records.end(),
+                       [](const auto& a, const auto& b) { return a.request_id < b.request_id; }));
   std::set<std::string> seen;
   for (const record::Record& r : records) {
     CAPTURE(r.client_request_id);
@@ -146,7 +145,8 @@ TEST_CASE("integration load: more clients than descriptors: who is in is served,
     return std::count_if(logs.begin(), logs.end(),
                          [](const auto& log) { return log.waiting_for == "all are here"; });
   };
-  CHECK(rig.provider().wait_for([&](const Logs& logs) { return waiting(logs) == 48; }, kPatienceMs));
+  CHECK(
+      rig.provider().wait_for([&](const Logs& logs) { return waiting(logs) == 48; }, kPatienceMs));
   CHECK(!rig.provider().wait_for([&](const Logs& logs) { return waiting(logs) > 48; }, 200));
   rig.provider().open_gate("all are here");
   for (std::thread& t : threads) t.join();

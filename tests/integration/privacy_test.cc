@@ -16,24 +16,24 @@ using namespace llmrec::integration;
 namespace {
 
 const std::vector<std::string> kSecrets = {
-    "canaryprompt",  "canarysystem",  "canaryoutput",   "canaryreasoning", "canaryargument",
-    "canaryapikey",  "canaryquery",   "canarycookie",   "canarypassword",  "canarysetcookie",
-    "canaryresult",  "canarymessage", "canaryrefusal",  "canarypath",      "canarymetadata",
-    "canaryproxy",
+    "canaryprompt",   "canarysystem",    "canaryoutput",   "canaryreasoning",
+    "canaryargument", "canaryapikey",    "canaryquery",    "canarycookie",
+    "canarypassword", "canarysetcookie", "canaryresult",   "canarymessage",
+    "canaryrefusal",  "canarypath",      "canarymetadata", "canaryproxy",
 };
 
 std::string secret_request(const std::string& method_path) {
-  return render(
-      {.target = method_path,
-       .host = kHost,
-       .headers = {{"Authorization", "Bearer sk-canaryapikey"},
-                   {"X-Api-Key", "canaryapikey"},
-                   {"Cookie", "session=canarycookie"},
-                   {"Content-Type", "application/json"}},
-       .body = R"({"model":"gpt-fake-1","stream":true,"user":"canarymetadata","messages":[)"
-               R"({"role":"system","content":"canarysystem"},)"
-               R"({"role":"user","content":[{"type":"text","text":"canaryprompt"}]},)"
-               R"({"role":"tool","tool_call_id":"call_1","content":"canaryresult"}]})"});
+  return render({.target = method_path,
+                 .host = kHost,
+                 .headers = {{"Authorization", "Bearer sk-canaryapikey"},
+                             {"X-Api-Key", "canaryapikey"},
+                             {"Cookie", "session=canarycookie"},
+                             {"Content-Type", "application/json"}},
+                 .body =
+                     R"({"model":"gpt-fake-1","stream":true,"user":"canarymetadata","messages":[)"
+                     R"({"role":"system","content":"canarysystem"},)"
+                     R"({"role":"user","content":[{"type":"text","text":"canaryprompt"}]},)"
+                     R"({"role":"tool","tool_call_id":"call_1","content":"canaryresult"}]})"});
 }
 
 Script secret_answer(bool cut) {
@@ -42,24 +42,23 @@ Script secret_answer(bool cut) {
            R"("choices":[{"index":0,"delta":{)" +
            inner + "},\"finish_reason\":null}]}\n\n";
   };
-  Answer answer = events({delta(R"("role":"assistant","content":"canaryoutput")"),
-                          delta(R"("reasoning_content":"canaryreasoning")"),
-                          delta(R"("refusal":"canaryrefusal")"),
-                          delta(R"("tool_calls":[{"index":0,"id":"call_1","type":"function",)"
-                                R"("function":{"name":"pay","arguments":"{\"to\":\"canaryarg"}}])"),
-                          delta(R"("tool_calls":[{"index":0,"function":{"arguments":"ument\"}"}}])"),
-                          "data: {\"canaryoutput\": not json}\n\n",
-                          ": canaryoutput\n\n",
-                          "data: [DONE]\n\n"});
+  Answer answer = events(
+      {delta(R"("role":"assistant","content":"canaryoutput")"),
+       delta(R"("reasoning_content":"canaryreasoning")"), delta(R"("refusal":"canaryrefusal")"),
+       delta(R"("tool_calls":[{"index":0,"id":"call_1","type":"function",)"
+             R"("function":{"name":"pay","arguments":"{\"to\":\"canaryarg"}}])"),
+       delta(R"("tool_calls":[{"index":0,"function":{"arguments":"ument\"}"}}])"),
+       "data: {\"canaryoutput\": not json}\n\n", ": canaryoutput\n\n", "data: [DONE]\n\n"});
   answer.headers.emplace_back("Set-Cookie", "id=canarysetcookie");
   const Reply reply = build(answer);
   return cut ? cut_at(reply.script, reply.piece_ends[3], How::fin) : reply.script;
 }
 
 Script secret_refusal() {
-  return play(json(R"({"error":{"message":"canarymessage about canaryprompt","type":"canarymessage )"
-                   R"(in words","param":null,"code":"invalid_api_key"}})",
-                   401));
+  return play(
+      json(R"({"error":{"message":"canarymessage about canaryprompt","type":"canarymessage )"
+           R"(in words","param":null,"code":"invalid_api_key"}})",
+           401));
 }
 
 std::size_t found(const std::string& where, const std::string& text) {
@@ -94,9 +93,10 @@ TEST_CASE("integration privacy: no secret comes out anywhere") {
       {secret_request("/v1/canarypath/canaryprompt"), secret_answer(false)},
       {"canaryprompt canaryquery\r\ncanarycookie: canaryapikey\r\n\r\n",
        {Send{"canaryoutput\r\n\r\n"}}},
-      {secret_request(chat_path), {Send{"HTTP/1.1 200 canaryoutput\r\nBad Head: canaryoutput\r\n"
-                                        "\r\ncanaryoutput"},
-                                   Fin{}}},
+      {secret_request(chat_path),
+       {Send{"HTTP/1.1 200 canaryoutput\r\nBad Head: canaryoutput\r\n"
+             "\r\ncanaryoutput"},
+        Fin{}}},
   };
   for (const Case& c : cases) {
     playing = c.answer;
@@ -124,9 +124,12 @@ TEST_CASE("integration privacy: no secret comes out anywhere") {
 
   const std::string store = rig.recorder().store();
   std::map<std::string, std::string> outputs;
-  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
-           {"ls"}, {"ls", "-o", "wide"}, {"ls", "-o", "json"}, {"ls", "-o", "jsonl"},
-           {"ls", "-o", "csv"}}) {
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"ls"},
+                                             {"ls", "-o", "wide"},
+                                             {"ls", "-o", "json"},
+                                             {"ls", "-o", "jsonl"},
+                                             {"ls", "-o", "csv"}}) {
     std::vector<std::string> arguments = command;
     arguments.insert(arguments.end(), {"--store", store});
     const Finished done = run_llmrec(arguments);

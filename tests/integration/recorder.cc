@@ -81,13 +81,10 @@ Recorder::~Recorder() {
 void Recorder::start() {
   const std::string ready = (options_.home / "ready").string();
   std::filesystem::remove(ready);
-  std::vector<std::string> arguments = {"serve",
-                                        "--listen",        options_.listen,
-                                        "--store",         store(),
-                                        "--ca-dir",        ca_dir(),
-                                        "--ca-bundle-out", bundle(),
-                                        "--ready-file",    ready,
-                                        "--log-level",     "debug"};
+  std::vector<std::string> arguments = {
+      "serve",  "--listen",        options_.listen, "--store",      store(), "--ca-dir",
+      ca_dir(), "--ca-bundle-out", bundle(),        "--ready-file", ready,   "--log-level",
+      "debug"};
   if (!options_.upstream_ca.empty()) {
     arguments.insert(arguments.end(), {"--upstream-ca", options_.upstream_ca});
   }
@@ -99,8 +96,8 @@ void Recorder::start() {
   }
   process_ = std::make_unique<support::Process>(program);
   ended_ = false;
-  const bool is_ready = eventually(
-      [&] { return std::filesystem::exists(ready) || !process_->running(); });
+  const bool is_ready =
+      eventually([&] { return std::filesystem::exists(ready) || !process_->running(); });
   const std::string address = std::filesystem::exists(ready) ? support::read_file(ready) : "";
   ended_ = !is_ready || address.empty();
   REQUIRE_MESSAGE(!ended_, "llmrec serve did not start: ", log());
@@ -138,15 +135,12 @@ void Recorder::restart() {
 std::vector<record::Record> Recorder::records() const {
   std::vector<record::Record> out;
   const store::Store from = reader(store());
-  const auto scanned = from.scan({.order = store::Order::oldest_first,
-                                  .range = {},
-                                  .after = {},
-                                  .status = {},
-                                  .stage = {}},
-                                 [&](const RecordId&, Bytes blob) {
-                                   out.push_back(decoded(blob));
-                                   return true;
-                                 });
+  const auto scanned = from.scan(
+      {.order = store::Order::oldest_first, .range = {}, .after = {}, .status = {}, .stage = {}},
+      [&](const RecordId&, Bytes blob) {
+        out.push_back(decoded(blob));
+        return true;
+      });
   REQUIRE_MESSAGE(scanned.has_value(), (scanned ? "" : scanned.error().detail));
   return out;
 }

@@ -32,9 +32,9 @@ support::Finished run_llmrec(const std::vector<std::string>& arguments);
 support::ProcessOptions program_options(std::vector<std::string> arguments);
 
 struct RecorderOptions {
-  std::filesystem::path home;             // exists; store, CA, bundle and ready file go there
-  std::string upstream_ca = {};           // PEM file
-  std::vector<std::string> flags = {};    // behind ours
+  std::filesystem::path home;           // exists; store, CA, bundle and ready file go there
+  std::string upstream_ca = {};         // PEM file
+  std::vector<std::string> flags = {};  // behind ours
   std::string listen = "127.0.0.1:0";
   std::string limit = {};  // what sh's ulimit is told first, such as "-n 200"
 };

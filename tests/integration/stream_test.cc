@@ -88,8 +88,7 @@ TEST_CASE("integration stream: a complete answer") {
   CHECK(r.client_close == CloseHow::none);
   CHECK(r.tap == record::TapState::complete);
   // Somebody asks while it runs.
-  const Finished shown =
-      run_llmrec({"show", "last", "--json", "--store", rig.recorder().store()});
+  const Finished shown = run_llmrec({"show", "last", "--json", "--store", rig.recorder().store()});
   CHECK(shown.status == ExitStatus{0, 0});
   CHECK(shown.out == record::to_json(r) + "\n");
   CHECK(run_llmrec({"ls", "-o", "jsonl", "--store", rig.recorder().store()}).out == shown.out);
@@ -127,8 +126,8 @@ std::vector<Place> places() {
        RetrySafety::safe},
       {"inside the status line", text, status_line / 2, Stage::before_first_token,
        Progress::request_sent, 0, 0, RetrySafety::safe},
-      {"half a head", text, text.head_bytes / 2, Stage::before_first_token,
-       Progress::request_sent, 0, 0, RetrySafety::safe},
+      {"half a head", text, text.head_bytes / 2, Stage::before_first_token, Progress::request_sent,
+       0, 0, RetrySafety::safe},
       {"before the first chunk", text, text.head_bytes, Stage::before_first_token,
        Progress::headers, 0, 0, RetrySafety::safe},
       {"mid text", text, after_events(text, 11), Stage::after_first_token, Progress::first_token,
@@ -195,8 +194,8 @@ TEST_CASE("integration stream: cut anywhere, in any way") {
       CHECK(r.fault == end.fault);
       const bool finished = place.stage == Stage::after_finish_reason;
       const bool in_order = end.how == How::close_notify;  // then only the rest is missing
-      CHECK(r.fault_evidence.contains(
-          finished && in_order ? FaultEvidence::terminal_signal_missing : end.evidence));
+      CHECK(r.fault_evidence.contains(finished && in_order ? FaultEvidence::terminal_signal_missing
+                                                           : end.evidence));
       CHECK(r.chunks_received == place.chunks);
       CHECK(r.output_chars_received == place.chars);
       CHECK(r.retry_safety == place.retry);

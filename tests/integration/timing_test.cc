@@ -166,8 +166,8 @@ TEST_CASE("integration timing: --enforce-timeouts cuts, and says so to all three
         Budget{"--total-timeout", 5, ErrorType::total_timeout, record::Stage::after_first_token}}) {
     CAPTURE(std::string(budget.flag));
     const Reply reply = build(events(openai::text(words(10)).events));
-    Script script = cut_at(reply.script, budget.events == 0 ? 0 : reply.piece_ends[budget.events - 1],
-                           How::fin);
+    Script script = cut_at(reply.script,
+                           budget.events == 0 ? 0 : reply.piece_ends[budget.events - 1], How::fin);
     script.back() = ReadUntilEof{};  // silence, until somebody has had enough
     const std::uint64_t sent = bytes_sent_by(script);
     RigOptions options = answering(script);
@@ -199,8 +199,8 @@ TEST_CASE("integration timing: tags come from the proxy user and from --tag") {
   Rig rig(std::move(options));
   ClientOptions through = rig.through();
   // "checkout:" in Base64: HTTPS_PROXY=http://checkout@127.0.0.1:...
-  through.via->request = "CONNECT " + kAuthority +
-                         " HTTP/1.1\r\nProxy-Authorization: Basic Y2hlY2tvdXQ6\r\n\r\n";
+  through.via->request =
+      "CONNECT " + kAuthority + " HTTP/1.1\r\nProxy-Authorization: Basic Y2hlY2tvdXQ6\r\n\r\n";
   TlsClient client = Rig::connect(through);
   REQUIRE(client.send(chat()));
   REQUIRE(client.read_bytes(bytes_sent_by(answer)));

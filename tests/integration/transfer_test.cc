@@ -1,4 +1,5 @@
-// Much of it, in both directions, and a reader that does not read: nothing is lost, nothing is kept.
+// Much of it, in both directions, and a reader that does not read: nothing is lost, nothing is
+// kept.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -127,9 +128,8 @@ TEST_CASE("integration transfer: a reader that stops stops the sender") {
   }
   SUBCASE("and when it is gone, the sender is told at once") {
     client.reset();
-    REQUIRE(rig.provider().wait_for(0, [](const ConnectionLog& log) {
-      return log.client_end.tcp == PeerEnd::Tcp::reset;
-    }));
+    REQUIRE(rig.provider().wait_for(
+        0, [](const ConnectionLog& log) { return log.client_end.tcp == PeerEnd::Tcp::reset; }));
     const record::Record r = rig.recorder().only_record();
     CHECK(r.status == Status::aborted);
     CHECK(r.failure_stage == record::Stage::client_aborted);

@@ -85,7 +85,6 @@ struct Node {
   char kind = 'v';  // 'o', 'a', or a value
   std::string text;
   std::vector<Item> items;
-  Node();
   Node(char k, Bytes t);
   Node(Node&&) noexcept;
   ~Node();
@@ -94,7 +93,6 @@ struct Item {
   std::string key;  // empty in lists
   Node value;
 };
-Node::Node() = default;
 Node::Node(char k, Bytes t) : kind(k), text(t) {}
 Node::Node(Node&&) noexcept = default;
 Node::~Node() = default;
