@@ -61,6 +61,7 @@ void Session::close() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   if (tap_) tap_->on_over(tap::End::none, now());
+  if (tap_ && !tap_->used()) record_unused();
   if (!blind_reason_.empty()) {
     loop_.shared().keep(
         store::Kind::final,
@@ -542,6 +543,17 @@ void Session::setup_failed(ErrorType error, std::string_view detail, Party by) {
   log::info("record", r.request_id.text() + " " + authority() + " " +
                           std::string(record::name(error)) + " " + r.error_detail);
   loop_.shared().keep(store::Kind::final, std::move(r));
+}
+
+// Nothing was asked yet, so no call says that the provider broke off. With TLS 1.3 it is only after
+// the handshake that we hear of a client certificate that is missing.
+void Session::record_unused() {
+  if (client_.close_how != CloseHow::none) return;
+  if (upstream_->close_how == CloseHow::tls_alert) {
+    setup_failed(ErrorType::tls_handshake_failed, "tls_alert:" + upstream_->alert, Party::upstream);
+  } else if (upstream_->close_how == CloseHow::reset) {
+    setup_failed(ErrorType::connect_failed, "ECONNRESET", Party::upstream);
+  }
 }
 
 // --- relaying

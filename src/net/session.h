@@ -115,6 +115,7 @@ class Session final : private tap::TapHost {
   void start_tap();
   void refuse(const Refusal& refusal);
   void setup_failed(record::ErrorType error, std::string_view detail, record::Party by);
+  void record_unused();
 
   // Relaying.
   void relay_octets(Side side, Bytes octets);

@@ -222,7 +222,7 @@ std::optional<std::uint16_t> parse_port(std::string_view s) {
 
 bool is_dialect_name(std::string_view s) {
   return !s.empty() && s.size() <= 32 && std::all_of(s.begin(), s.end(), [](char c) {
-    return is_name_char(c) && c == ascii_lower(c);
+    return (is_name_char(c) || c == '.') && c == ascii_lower(c);
   });
 }
 

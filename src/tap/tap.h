@@ -65,6 +65,8 @@ class Tap {
     }
   }
   std::size_t running() const noexcept { return exchanges_.size(); }
+  // A call has begun on this connection, if only with one octet.
+  bool used() const noexcept { return !first_exchange_; }
 
  private:
   class RequestSide;

@@ -155,6 +155,24 @@ TEST_CASE("integration clients: a 5 MiB upload with curl") {
   CHECK(log.requests.at(0).body_sha256 == bulk_sha256(kUpload));
 }
 
+TEST_CASE("integration clients: curl to a recorded address instead of a name") {
+  if (!runs({"curl", "--version"})) {
+    MESSAGE("skipped: there is no curl here");
+    return;
+  }
+  RigOptions options = answering(play(json("{}")));
+  options.flags = {"--record", "127.0.0.1"};
+  Rig rig(std::move(options));
+  const Finished done =
+      run(client_process({"curl", "-q", "-sS", "--http1.1", "--cacert", rig.recorder().bundle(),
+                          "--proxy", "http://127.0.0.1:" + std::to_string(rig.recorder().port()),
+                          "https://127.0.0.1:" + std::to_string(rig.provider().port()) + "/v1"}));
+  CHECK_MESSAGE(done.out == "{}", done.err);
+  const record::Record r = rig.recorder().only_record();
+  CHECK(r.status == record::Status::ok);
+  CHECK(r.host == "127.0.0.1");
+}
+
 namespace {
 
 // The one that has the library: the system's own may not be the first in PATH.

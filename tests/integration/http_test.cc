@@ -111,6 +111,43 @@ TEST_CASE("integration http: three requests over one connection") {
   CHECK(rig.provider().logs().size() == 1);
 }
 
+TEST_CASE("integration http: the second call over a connection is the one that breaks") {
+  const Reply whole = build(events(openai::text(words(5)).events));
+  const Script cut = cut_at(whole.script, whole.piece_ends[2], How::rst);
+  Rig rig(answering(
+      [&](const Request& r) { return r.header("x-request-id") == "2" ? cut : whole.script; }));
+  TlsClient client = rig.connect();
+  REQUIRE(client.send(chat({{"X-Request-Id", "1"}})));
+  REQUIRE(client.read_bytes(bytes_sent_by(whole.script)));
+  REQUIRE(client.send(chat({{"X-Request-Id", "2"}})));
+  CHECK(client.read_to_end().end == "reset");
+  const auto records = rig.recorder().wait_for_records(2);
+  check_ok(records[0], 200);
+  CHECK(records[0].upstream_close == CloseHow::none);
+  CHECK(records[1].client_request_id == "2");
+  CHECK(records[1].error_type == ErrorType::upstream_reset);
+  CHECK(records[1].chunks_received == 3);
+}
+
+TEST_CASE("integration http: a request to a provider that has just said good-bye") {
+  const Reply whole = build(events(openai::text(words(5)).events));
+  Script then = whole.script;
+  then.push_back(Close{});
+  Rig rig(answering(then));
+  TlsClient client = rig.connect();
+  REQUIRE(client.send(chat()));
+  REQUIRE(client.read_to_end().end == "close_notify+fin");
+  client.send(chat());  // an old connection from a pool: it finds out too late
+  client.half_close();
+  client.close();
+  CHECK(rig.finished().bytes == chat() + chat());
+  const auto records = rig.recorder().wait_for_records(2);
+  check_ok(records[0], 200);
+  CHECK(records[1].status != Status::ok);
+  CHECK(records[1].http_status == std::nullopt);
+  CHECK(records[1].retry_safety == record::RetrySafety::safe);
+}
+
 TEST_CASE("integration http: three requests in one write") {
   Rig rig(answering([](const Request& r) {
     return play(json(R"({"id":"chatcmpl-)" + r.header("x-request-id") +

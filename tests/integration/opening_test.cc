@@ -157,6 +157,39 @@ TEST_CASE("integration opening: --deny-unlisted") {
   check_chat(client, short_answer());
 }
 
+TEST_CASE("integration opening: --record with a wildcard, and --no-default-hosts") {
+  const std::string host = "eu.llm.example.test";
+  const Script answer = short_answer();
+  RigOptions options = answering(answer);
+  options.names = {host, kHost};
+  Rig rig(std::move(options));
+  // Another list of hosts in the same directories: the CA is made anew, for those.
+  rig.recorder().stop();
+  Recorder recorder({.home = rig.dir().path(),
+                     .upstream_ca = rig.ca().file(),
+                     .flags = {"--no-default-hosts", "--record", "*.example.test=openai.chat",
+                               "--connect-to", connect_to(rig.provider().port(), host + ":443"),
+                               "--connect-to", connect_to(rig.provider().port())}});
+  ClientOptions listed = rig.through();
+  listed.via = Hop{.port = recorder.port(), .target = host + ":443"};
+  listed.tls->name = host;
+  TlsClient client = Rig::connect(listed);
+  check_chat(client, answer);
+  const record::Record r = recorder.only_record();
+  CHECK(r.host == host);
+  CHECK(r.provider == host);
+  CHECK(r.dialect == "openai.chat");
+  CHECK(r.chunks_received == 3 + 3);
+
+  ClientOptions other = rig.past();  // the usual host is not recorded any more
+  other.via = Hop{.port = recorder.port(), .target = kAuthority};
+  TlsClient unopened = Rig::connect(other);
+  check_chat(unopened, answer);
+  unopened.half_close();
+  unopened.read_to_end();
+  CHECK(recorder.records().size() == 1);
+}
+
 TEST_CASE("integration opening: a client that offers only h2 is tunnelled, and a record says so") {
   RigOptions options;
   options.provider.tls.emplace().alpn = {"h2"};
@@ -320,6 +353,36 @@ TEST_CASE("integration opening: an upstream that cannot be verified gets not one
   }
 }
 
+TEST_CASE("integration opening: an upstream that wants a client certificate") {
+  bool ask = false;
+  SUBCASE("and a client that asks") { ask = true; }
+  SUBCASE("and one that waits") {}
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    CAPTURE(version);
+    RigOptions options;
+    options.provider.tls.emplace().client_certificate = ServerTls::ClientCertificate::required;
+    options.provider.tls->min_version = options.provider.tls->max_version = version;
+    Rig rig(std::move(options));
+    if (version == TLS1_2_VERSION) {
+      const Refused no = refused(rig.recorder(), kAuthority);
+      CHECK(no.head.starts_with("HTTP/1.1 502 "));
+      CHECK(no.says("error=tls_alert_received"));
+    } else {
+      // TLS 1.3 says so only after the handshake, as it does without us.
+      TlsClient client(rig.through());
+      if (client.connect() && ask) client.send(chat());
+      CHECK(client.read_to_end().count == 0);
+      client.close();
+    }
+    const record::Record r = rig.recorder().only_record();
+    CHECK(r.status == Status::failed);
+    CHECK(r.upstream_close == record::CloseHow::tls_alert);
+    CHECK(r.upstream_alert ==
+          (version == TLS1_2_VERSION ? "handshake_failure" : "certificate_required"));
+    CHECK(rig.finished().bytes.empty());
+  }
+}
+
 TEST_CASE("integration opening: an upstream that speaks no TLS") {
   RigOptions options;
   options.clear = true;
@@ -351,7 +414,15 @@ TEST_CASE("integration opening: an upstream that goes away between its handshake
     plain.close();
     CHECK(got.count == 0);
     CHECK(got.end != "open");
-    if (how == How::rst) CHECK(got.end == "reset");
+    const record::Record r = rig.recorder().only_record();
+    CHECK(r.status == Status::failed);
+    CHECK(r.closed_by == record::Party::upstream);
+    if (how != How::rst) continue;
+    // Whether the client got to ask is a matter of luck, and the record says it.
+    CHECK(got.end == "reset");
+    CHECK(r.upstream_close == record::CloseHow::reset);
+    CHECK(
+        (r.failure_stage == Stage::before_request || r.failure_stage == Stage::before_first_token));
   }
 }
 

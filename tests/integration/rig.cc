@@ -32,7 +32,10 @@ ProviderOptions Rig::complete(const TestCa& ca, RigOptions& options) {
   ProviderOptions provider = std::move(options.provider);
   if (options.clear) return provider;
   if (!provider.tls) provider.tls.emplace();
-  provider.tls->leaf = ca.leaf(options.leaf, {kHost, "localhost", "127.0.0.1"});
+  if (provider.tls->client_certificate != ServerTls::ClientCertificate::no) {
+    provider.tls->client_ca_pem = ca.pem();
+  }
+  provider.tls->leaf = ca.leaf(options.leaf, options.names);
   return provider;
 }
 

@@ -29,8 +29,9 @@ struct RigOptions {
   ProviderOptions provider = {};  // without `tls`: a good leaf is added, unless `clear`
   bool clear = false;             // the provider speaks no TLS
   LeafKind leaf = LeafKind::good;
-  std::vector<std::string> flags = {};  // of the recorder
-  std::string limit = {};               // likewise
+  std::vector<std::string> names = {kHost, "localhost", "127.0.0.1"};  // of the leaf
+  std::vector<std::string> flags = {};                                 // of the recorder
+  std::string limit = {};                                              // likewise
 };
 
 class Rig {

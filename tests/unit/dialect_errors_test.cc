@@ -66,6 +66,8 @@ TEST_CASE("errors: the provider's words beat the status, unless they are vague")
   check({429, "", "project_spend_limit_exceeded", ErrorType::quota_exceeded, false});
   check({500, "server_error", "server_is_overloaded", ErrorType::overloaded, true});
   check({503, "service_unavailable_error", "", ErrorType::overloaded, true});
+  check({503, "server_error", "", ErrorType::overloaded, true});
+  check({429, "api_error", "", ErrorType::rate_limit, true});  // Ollama's type for everything
   // Azure
   check({400, "", "content_filter", ErrorType::content_policy, false});
   check({404, "", "DeploymentNotFound", ErrorType::not_found, false});

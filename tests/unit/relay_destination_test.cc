@@ -170,11 +170,11 @@ TEST_CASE("where a connection may go") {
 }
 
 TEST_CASE("host entries") {
-  const auto e = parse_host_entry("API.OpenAI.com.:8443=openai-chat");
+  const auto e = parse_host_entry("API.OpenAI.com.:8443=openai.chat");
   REQUIRE(e.has_value());
   CHECK(e->pattern == "api.openai.com");
   CHECK(e->port == 8443);
-  CHECK(e->dialect == "openai-chat");
+  CHECK(e->dialect == "openai.chat");
   CHECK_FALSE(e->is_glob);
   const auto v6 = parse_host_entry("[0::1]:8000=openai");
   REQUIRE(v6.has_value());

@@ -437,6 +437,12 @@ TEST_CASE("exchange: tool calls") {
   CHECK(r.cut_tool_call == 0);
   CHECK(r.warnings.empty());
 
+  // A length says nothing about whether the arguments had begun.
+  r = streamed(tool(0, "call_1", "f", "") + finish("length") + kDone);
+  CHECK(verdict(r) == "ok");
+  CHECK(!r.tool_calls[0].arguments_completed);
+  CHECK(r.retry_safety == RetrySafety::duplicates_output);
+
   r = streamed(begun + finish("tool_calls") + kDone);
   CHECK(verdict(r) == "ok");
   CHECK(names(r.warnings) == "finish_contradicts_tool_call");
