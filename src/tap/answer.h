@@ -65,7 +65,7 @@ class AnswerReader final : private wire::ByteSink, private wire::SseHandler {
   void feed_json(Bytes);
   void end_event(Bytes name, bool tail);
   void begin_document(dialect::DocumentKind);
-  void lose(std::string_view reason);
+  void lose(std::string_view why);
 
   dialect::Dialect& dialect_;
   AnswerEvents& events_;

@@ -11,12 +11,10 @@ namespace {
 
 using dialect::Delta;
 using record::Budget;
-using record::CloseHow;
 using record::ErrorType;
 using record::FinishClass;
 using record::Party;
 using record::RetrySafety;
-using record::Stage;
 using record::Status;
 using record::TapState;
 using record::Warning;
