@@ -17,6 +17,8 @@ namespace llmrec::dialect {
 struct Finish {
   std::uint32_t choice = 0;
   std::string reason;  // as sent
+  // Where the reason alone does not tell; none: see finish_class().
+  record::FinishClass cls = record::FinishClass::none;
 };
 
 struct ErrorEvent {
@@ -37,6 +39,9 @@ struct Delta {
   std::vector<Finish> finishes;
   record::Usage usage;       // only the fields that this document carried
   bool usage_final = false;  // these are the numbers for the whole call
+  bool sequence_gap = false;  // numbered events, and one is missing before this
+  std::optional<std::int64_t> cost_nano_usd;  // the provider's own bill for the call
+  std::optional<std::int64_t> retry_after_ns;  // from an error's body
   std::optional<ErrorEvent> error;
   std::string response_id;
   std::string model;
@@ -46,7 +51,9 @@ struct Delta {
   }
   void clear() {
     text_chars = reasoning_chars = refusal_chars = 0;
-    tool_piece = ping = done = finish_signal = usage_final = false;
+    tool_piece = ping = done = finish_signal = usage_final = sequence_gap = false;
+    cost_nano_usd.reset();
+    retry_after_ns.reset();
     choices.clear();
     finishes.clear();
     usage = {};

@@ -44,6 +44,14 @@ struct Owes {
 // whole answer has it.
 enum class DocumentKind : std::uint8_t { event, answer, error_body };
 
+// How the events of a stream come.
+enum class Framing : std::uint8_t {
+  sse,           // WHATWG event stream
+  ndjson,        // one JSON text per line
+  json_array,    // one JSON array, an element per event
+  event_stream,  // application/vnd.amazon.eventstream; `event` is :event-type or :exception-type
+};
+
 class Dialect : public wire::JsonSink {
  public:
   virtual std::string_view name() const = 0;       // "openai.chat"
@@ -55,6 +63,8 @@ class Dialect : public wire::JsonSink {
 
   // The answer. The same paths serve events of a stream, whole answers and error bodies.
   virtual const wire::JsonPaths& answer_paths() const = 0;
+  // Of a stream whose head does not say.
+  virtual Framing framing() const { return Framing::sse; }
   // `data: [DONE]` means the end here. Elsewhere it is counted and means nothing.
   virtual bool done_sentinel() const { return false; }
   // False: documents are counted, not read.

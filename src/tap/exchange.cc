@@ -363,6 +363,12 @@ void Exchange::apply(const Delta& delta) {
   apply_usage(delta);
   if (delta.done) e_.done = true;
   if (delta.error) apply_error(*delta.error);
+  if (delta.sequence_gap) r_.warnings.insert(Warning::sequence_gap);
+  if (delta.cost_nano_usd) {
+    r_.cost_nano_usd = delta.cost_nano_usd;
+    r_.cost_source = record::CostSource::reported;
+  }
+  if (delta.retry_after_ns && !r_.retry_after_ns) r_.retry_after_ns = delta.retry_after_ns;
   e_.tool_open = dialect_->tools().any_open();
 }
 
@@ -370,7 +376,9 @@ void Exchange::apply_finishes(const Delta& delta) {
   for (const dialect::Finish& finish : delta.finishes) {
     if (finish.choice >= limits::kChoicesMax) continue;
     note_choice(finish.choice);
-    choices_[finish.choice].finish = clean(finish.reason, limits::kRecordNameMax);
+    Choice& choice = choices_[finish.choice];
+    choice.finish = clean(finish.reason, limits::kRecordNameMax);
+    choice.cls = finish.cls != FinishClass::none ? finish.cls : dialect::finish_class(choice.finish);
   }
   bool all = true;
   bool calls_whole = true;
@@ -378,7 +386,7 @@ void Exchange::apply_finishes(const Delta& delta) {
   for (const Choice& choice : choices_) {
     if (!choice.seen) continue;
     all = all && !choice.finish.empty();
-    const FinishClass cls = dialect::finish_class(choice.finish);
+    const FinishClass cls = choice.cls;
     e_.finish_bad = e_.finish_bad || cls == FinishClass::error || cls == FinishClass::abort;
     calls_whole = calls_whole && (cls == FinishClass::stop || cls == FinishClass::tool);
   }
@@ -473,9 +481,10 @@ void Exchange::fill_common(record::Record& r, Instant now) const {
   r.error_event_received = e_.error_event;
   r.finish_reasons.clear();
   for (const Choice& choice : choices_) {
-    if (!choice.finish.empty()) r.finish_reasons.push_back(choice.finish);
+    if (choice.finish.empty()) continue;
+    if (r.finish_reasons.empty()) r.finish_class = choice.cls;
+    r.finish_reasons.push_back(choice.finish);
   }
-  if (!r.finish_reasons.empty()) r.finish_class = dialect::finish_class(r.finish_reasons.front());
   if (dialect_) {
     r.usage = dialect_->comparable(*provider_, r.usage_reported);
     if (e_.usage) r.expected_output_tokens = r.usage.output;
@@ -524,7 +533,7 @@ void Exchange::fill_truncated(record::Record& r) const {
   const bool cut = e_.body_begun && !e_.body_complete && e_.status < 400;
   if (e_.finish || (r.status == Status::ok && reads_content())) {
     r.truncated = std::any_of(choices_.begin(), choices_.end(), [](const Choice& choice) {
-      const FinishClass cls = dialect::finish_class(choice.finish);
+      const FinishClass cls = choice.cls;
       return cls != FinishClass::none && cls != FinishClass::stop && cls != FinishClass::tool;
     });
   } else if (r.status != Status::ok && (said_something(r) || (cut && !e_.stream))) {

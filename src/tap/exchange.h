@@ -151,6 +151,7 @@ class Exchange final : private AnswerEvents {
   struct Choice {
     bool seen = false;
     std::string finish;
+    record::FinishClass cls = record::FinishClass::none;
   };
   std::vector<Choice> choices_;
   dialect::ErrorEvent error_;

@@ -1,5 +1,5 @@
 // A captured or made-up exchange as blocks of octets with their instants, played to a tap. The
-// file format is described in tests/fixtures/generate.py.
+// file format is described in tests/fixtures/exchange.py.
 #pragma once
 
 #include <cstddef>

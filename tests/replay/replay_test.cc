@@ -23,21 +23,36 @@ using tap::Dir;
 
 namespace {
 
-const std::string kFolder = std::string(LLMREC_GOLDEN_DIR) + "/openai-chat";
+const std::string kRoot = LLMREC_GOLDEN_DIR;
 
-std::string name_of(const std::string& path) { return std::filesystem::path(path).stem().string(); }
+// One folder for each dialect.
+std::vector<std::string> folders() {
+  std::vector<std::string> out;
+  for (const auto& entry : std::filesystem::directory_iterator(kRoot)) {
+    if (!files(entry.path().string(), ".replay").empty()) out.push_back(entry.path().string());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::string name_of(const std::string& path) {
+  const std::filesystem::path p(path);
+  return p.parent_path().filename().string() + "/" + p.stem().string();
+}
 
 Exchange named(const std::string& name) {
-  return parse(read_file(kFolder + "/" + name + ".replay"));
+  return parse(read_file(kRoot + "/openai-chat/" + name + ".replay"));
 }
 
 template <class F>
 void each_exchange(F&& each) {
   std::size_t count = 0;
-  for (const std::string& path : files(kFolder, ".replay")) {
-    INFO(name_of(path));
-    each(name_of(path), parse(read_file(path)));
-    ++count;
+  for (const std::string& folder : folders()) {
+    for (const std::string& path : files(folder, ".replay")) {
+      INFO(name_of(path));
+      each(name_of(path), parse(read_file(path)));
+      ++count;
+    }
   }
   CHECK(count > 50);
 }
@@ -98,10 +113,12 @@ TEST_CASE("replay: the record of every exchange is its golden") {
   each_exchange([](const std::string& name, const Exchange& exchange) {
     std::string text;
     for (const Record& r : play(exchange)) text += readable(r);
-    golden::check("openai-chat/" + name + ".golden", text);
+    golden::check(name + ".golden", text);
   });
-  for (const std::string& path : files(kFolder, ".golden")) {
-    CHECK_MESSAGE(std::filesystem::exists(kFolder + "/" + name_of(path) + ".replay"), path);
+  for (const std::string& folder : folders()) {
+    for (const std::string& path : files(folder, ".golden")) {
+      CHECK_MESSAGE(std::filesystem::exists(kRoot + "/" + name_of(path) + ".replay"), path);
+    }
   }
 }
 
