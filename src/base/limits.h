@@ -34,6 +34,15 @@ inline constexpr std::size_t kJsonNumberMax = 64;
 inline constexpr std::size_t kJsonPathMax = 16;
 }  // namespace llmrec::limits
 
+// wire: event streams of AWS. Past a cap: the stream is no event stream, the tap goes blind.
+namespace llmrec::limits {
+// What the AWS SDKs accept of one message.
+inline constexpr std::uint32_t kEventStreamMessageMax = 24 * 1024 * 1024;
+inline constexpr std::uint32_t kEventStreamHeadersMax = 128 * 1024;
+// A header value that is kept is a name; the longest known exception has 27 characters.
+inline constexpr std::size_t kEventStreamValueMax = 64;
+}  // namespace llmrec::limits
+
 // relay: heads and hellos.
 namespace llmrec::limits {
 // A CONNECT head is 100 octets, with a bearer token 4 KiB. Past it: 431.
@@ -149,6 +158,13 @@ inline constexpr std::size_t kToolPiecesMax = 128;
 // Arguments that stand before the index of their call are held until it comes. More than this are
 // only right for a call that had none before, which is what real providers send.
 inline constexpr std::size_t kToolArgumentsHeldMax = 4096;
+// What is held of a document whose dialect is not known yet, and after how many such documents
+// nobody looks any more. The words that tell stand at the front.
+inline constexpr std::size_t kSniffMax = 4096;
+inline constexpr std::size_t kSniffDocuments = 4;
+// Levels inside an object of tool arguments that are measured, 2^n places each; what lies deeper
+// counts as empty. Arguments nest two or three deep.
+inline constexpr std::size_t kObjectDepthMax = 6;
 // Results of earlier tool calls that one request refers to.
 inline constexpr std::size_t kToolResultIdsMax = 32;
 // Pipelined requests without an answer. Beyond this the tap goes blind; no client of a provider was
@@ -209,6 +225,92 @@ inline constexpr std::size_t kConfigLinesMax = 10'000;
 // Records that one table holds in memory, about 1 KiB each. Past it: the rest is not shown, and a
 // line says so; jsonl and csv have no such limit.
 inline constexpr std::size_t kListedRecords = 100'000;
+// A screenful each.
+inline constexpr std::size_t kListedByDefault = 50;
+inline constexpr std::size_t kFollowedByDefault = 10;
+// Records that `ls -f` remembers as shown: those that ended after a call that still runs began.
+// Past it: the oldest are forgotten, and a call of that time is not shown when it ends.
+inline constexpr std::size_t kFollowedIds = 200'000;
+// An id is in the store this long after its call began, at the latest: a running call is written
+// after 10 ms, a commit takes milliseconds, a slow disk seconds.
+inline constexpr std::int64_t kSettledMs = 10'000;
+// The same for `export`, which people run by hand after a call: the common case, and a slow disk
+// that makes a record come later than this makes it miss that record.
+inline constexpr std::int64_t kExportSettledMs = 2'000;
+// `ls -f` looks at most this often while records come, and at least this often when the system
+// does not tell of changes.
+inline constexpr int kFollowPauseMs = 200;
+inline constexpr int kFollowIdleMs = 2'000;
+// Newest records that `doctor` looks at.
+inline constexpr std::size_t kDoctorRecords = 100'000;
+// What stands before a pager is started: a screen has fewer lines.
+inline constexpr std::size_t kPagerHeldOctets = 256 * 1024;
 // Candidates shown for an id that fits several records.
 inline constexpr std::size_t kCandidatesShown = 10;
+}  // namespace llmrec::limits
+
+// tap: estimates and prices.
+namespace llmrec::limits {
+// Models that a ratio of tokens is remembered for, 350 octets each; an app uses a handful. Past
+// it: the one not heard of for longest is forgotten.
+inline constexpr std::size_t kTokenModels = 64;
+// Calls that one ratio rests on: enough for a median, few enough to follow an app that changes.
+inline constexpr std::size_t kTokenRatios = 32;
+// LiteLLM's list has 1.3 MiB and 2,600 models. Past either: an error at start, entries not taken.
+inline constexpr std::size_t kPriceFileOctets = 16 * 1024 * 1024;
+inline constexpr std::size_t kPricesMax = 20'000;
+// Tokens of one call; the largest context has two million. Past it: no cost.
+inline constexpr std::int64_t kPricedTokensMax = 100'000'000;
+}  // namespace llmrec::limits
+
+// wire and tap: WebSocket.
+namespace llmrec::limits {
+// Octets of one message that are inflated; Codex sends requests of some MiB. Past it: the
+// direction's messages are counted, not read.
+inline constexpr std::uint64_t kWebSocketInflatedMax = kDecodedMax;
+}  // namespace llmrec::limits
+
+// report: statistics over any number of records.
+namespace llmrec::limits {
+// Values that are kept one by one for exact quantiles, 8 octets each; more share classes.
+inline constexpr std::size_t kQuantilesExact = 512;
+// Groups of one breakdown. The names come from strangers (a model is what a request says), so the
+// rest share one group.
+inline constexpr std::size_t kStatsGroups = 100;
+// Breakdowns at once.
+inline constexpr std::size_t kStatsBreakdowns = 8;
+// Attempts whose predecessor has not been met yet. Past it: not followed, and counted as such.
+inline constexpr std::size_t kStatsChains = 100'000;
+// Columns of a picture over time.
+inline constexpr std::size_t kStatsPeriods = 60;
+}  // namespace llmrec::limits
+
+// tap: what joins calls of different connections.
+namespace llmrec::limits {
+// Calls that still run or did not end well, about 400 octets each. Past it the oldest can no longer
+// be known as what a later call tries again.
+inline constexpr std::size_t kRelationsMax = 4096;
+// SDKs wait 8 s at most between tries, gateways a minute; a retry-after may say some minutes.
+inline constexpr std::int64_t kRetryWindowNs = 600'000'000'000;
+// An agent sends all its earlier tool results with every call; what was seen is not looked up anew.
+inline constexpr std::size_t kToolResultsSeenMax = 8192;
+}  // namespace llmrec::limits
+
+// relay and net: ways in and out.
+namespace llmrec::limits {
+// Destinations whose clients refused our certificate; with globs anybody can name new ones. Past
+// it: the one that was refused longest ago is forgotten.
+inline constexpr std::size_t kDistrustEntries = 1024;
+// Refusals in a row before a destination is left unopened, and for how long: one could be a client
+// that was started before its bundle was written.
+inline constexpr unsigned kDistrustRefusals = 3;
+inline constexpr std::int64_t kDistrustNs = 600'000'000'000;
+// getaddrinfo() tells no TTL; a new pod's address should not be late by more than this. Past the
+// number: the entry that ends first goes.
+inline constexpr std::int64_t kDnsCacheNs = 5'000'000'000;
+inline constexpr std::size_t kDnsCacheEntries = 256;
+// A client of a reverse listener that says nothing, as nginx has it. A redirected connection has no
+// such limit: its server may be the one to speak first, and neither may for hours.
+inline constexpr std::int64_t kSilentClientNs = 60'000'000'000;
+inline constexpr std::size_t kDoorsMax = 64;
 }  // namespace llmrec::limits

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "cli/catalog.h"
 #include "cli/command.h"
 
 #ifndef LLMREC_VERSION
@@ -30,8 +31,18 @@ Stop wrong(const std::string& what) { return {kUsage, "", "llmrec: " + what}; }
 
 std::vector<std::string> names_of(const Command& command) {
   std::vector<std::string> names;
-  for (const Option& option : command.options) names.push_back(option.name);
+  for (const Option& option : command.options) {
+    if (!option.hidden) names.push_back(option.name);
+  }
   return names;
+}
+
+std::vector<std::string> keys_of(const Command& command) {
+  std::vector<std::string> keys;
+  for (const Option& option : command.options) {
+    if (option.from_outside && option.name != "config") keys.push_back(option.name);
+  }
+  return keys;
 }
 
 std::string unknown(const std::string& argument, const Command& command) {
@@ -65,6 +76,7 @@ std::optional<Stop> read_arguments(const Command& command, std::vector<std::stri
   const CLI::callback_t later = [](const CLI::results_t&) { return true; };
   std::vector<std::pair<std::string, CLI::Option*>> made;
   for (const Option& option : command.options) {
+    if (option.hidden) continue;
     std::string flags = "--" + option.name;
     if (option.letter != 0) flags = std::string("-") + option.letter + ',' + flags;
     CLI::Option* added = option.value.empty() ? app.add_flag(flags) : app.add_option(flags, later);
@@ -72,7 +84,10 @@ std::optional<Stop> read_arguments(const Command& command, std::vector<std::stri
     made.emplace_back(option.name, added);
   }
   CLI::Option* positional = nullptr;
-  if (!command.positional.empty()) positional = app.add_option("positional", later);
+  if (!command.positional.empty()) {
+    positional = app.add_option("positional", later);
+    positional->expected(0, static_cast<int>(command.positionals_max));
+  }
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   try {
     app.parse(arguments);
@@ -120,7 +135,7 @@ std::optional<Stop> read_config(const Command& command, const std::string& file,
     const auto row = std::find_if(command.options.begin(), command.options.end(),
                                   [&key](const Option& o) { return o.name == key; });
     if (row == command.options.end() || !row->from_outside || key == "config") {
-      const std::string meant = nearest(key, names_of(command));
+      const std::string meant = nearest(key, keys_of(command));
       return wrong(where + "unknown key '" + key + "'" +
                    (meant.empty() ? "" : ", did you mean " + meant + '?'));
     }
@@ -151,6 +166,18 @@ void read_environment(const Command& command, const Environment& environment, Al
   }
 }
 
+// What the help calls a positional: "KEY=VALUE" for the second and all later ones of "ID
+// KEY=VALUE...".
+std::string word_at(const std::string& positional, std::size_t number) {
+  std::string rest = positional;
+  for (; number > 0 && rest.find(' ') != std::string::npos; --number) {
+    rest.erase(0, rest.find(' ') + 1);
+  }
+  rest.resize(std::min(rest.find(' '), rest.size()));
+  if (rest.ends_with("...")) rest.resize(rest.size() - 3);
+  return rest;
+}
+
 std::optional<Stop> apply(const Command& command, const CommandLine& line) {
   for (const Option& option : command.options) {
     const auto given = line.options.find(option.name);
@@ -164,9 +191,14 @@ std::optional<Stop> apply(const Command& command, const CommandLine& line) {
     }
   }
   if (command.positional.empty()) return std::nullopt;
-  if (line.positionals.empty()) return usage("which " + command.positional + '?', command.name);
-  if (const auto ok = command.set_positional(line.positionals.front()); !ok) {
-    return wrong(command.positional + ": " + ok.error().detail);
+  if (line.positionals.size() < command.positionals_min) {
+    return usage("which " + word_at(command.positional, line.positionals.size()) + '?',
+                 command.name);
+  }
+  for (std::size_t i = 0; i < line.positionals.size(); ++i) {
+    if (const auto ok = command.set_positional(line.positionals[i]); !ok) {
+      return wrong(word_at(command.positional, i) + ": " + ok.error().detail);
+    }
   }
   return std::nullopt;
 }
@@ -186,56 +218,61 @@ std::optional<Stop> read_all(const Command& command, const std::vector<std::stri
   return apply(command, line);
 }
 
-std::string default_store(const Environment& environment) {
-  if (environment.root) return "/var/lib/llmrec";
-  const auto state = environment.get("XDG_STATE_HOME");
-  if (state && !state->empty() && state->front() == '/') return *state + "/llmrec";
-  const auto home = environment.get("HOME");
-  return home && !home->empty() ? *home + "/.local/state/llmrec" : std::string();
-}
-
-std::optional<Stop> settle_store(std::string& store, const Environment& environment) {
-  if (store.empty()) store = default_store(environment);
-  if (store.empty()) return wrong("there is no home directory: say --store DIR");
-  return std::nullopt;
-}
-
-Parsed choose(const std::string& name, const std::vector<std::string>& arguments,
-              const Environment& environment) {
-  ServeOptions serve;
-  ShowOptions show;
-  LsOptions ls;
-  TapOptions tap;
-  const std::vector<Command> all = {serve_command(serve), show_command(show),
-                                    ls_command(ls, environment.now_unix_ms), tap_command(tap)};
-  for (const Command& command : all) {
-    if (command.name != name) continue;
-    if (auto stop = read_all(command, arguments, environment)) return *std::move(stop);
-    std::optional<Stop> stop;
-    if (name == "serve") {
-      stop = settle_store(serve.store, environment);
-      if (serve.ca_dir.empty()) serve.ca_dir = serve.store + "/ca";
-      if (!stop) return serve;
-    } else if (name == "show") {
-      stop = settle_store(show.store, environment);
-      if (!stop) return show;
-    } else if (name == "ls") {
-      stop = settle_store(ls.store, environment);
-      if (!stop) return ls;
-    } else {
-      if (tap.request.empty()) return usage("--request FILE is missing", name);
-      if (tap.response.empty()) return usage("--response FILE is missing", name);
-      return tap;
-    }
-    return *std::move(stop);
-  }
-  if (name == "help" || name == "--help" || name == "-h") return Stop{0, help_of_all(all), ""};
+std::vector<std::string> known_names(const Catalog& catalog, const std::string& group) {
   std::vector<std::string> names;
-  for (const Command& command : all) names.push_back(command.name);
-  const std::string meant = nearest(name, names);
+  for (const Command& command : catalog.commands()) {
+    const std::size_t blank = command.name.find(' ');
+    if (group.empty() && blank == std::string::npos) names.push_back(command.name);
+    if (!group.empty() && command.name.starts_with(group + ' ')) {
+      names.push_back(command.name.substr(blank + 1));
+    }
+  }
+  if (group.empty()) {
+    for (const Group& g : catalog.groups()) names.push_back(g.name);
+  }
+  return names;
+}
+
+bool asks_for_help(const std::string& word) {
+  return word == "help" || word == "--help" || word == "-h";
+}
+
+Stop no_such(const std::string& name, const std::string& group, const Catalog& catalog) {
+  const std::string meant = nearest(name, known_names(catalog, group));
+  const std::string before = group.empty() ? "" : group + ' ';
   const std::string kind =
-      name.starts_with('-') ? "unknown option " + name : "unknown command '" + name + "'";
-  return usage(kind + (meant.empty() ? "" : ", did you mean " + meant + '?'), "");
+      name.starts_with('-') ? "unknown option " + name : "unknown command '" + before + name + "'";
+  return usage(kind + (meant.empty() ? "" : ", did you mean " + before + meant + '?'), group);
+}
+
+Parsed choose(std::vector<std::string> words, const Environment& environment) {
+  const Catalog catalog(environment);
+  std::string name = words.front();
+  words.erase(words.begin());
+  for (const Group& group : catalog.groups()) {
+    if (group.name != name) continue;
+    if (words.empty()) {
+      std::string all;
+      for (const std::string& one : known_names(catalog, name)) {
+        all += (all.empty() ? "" : ", ") + one;
+      }
+      return usage("which command of " + name + ": " + all + '?', name);
+    }
+    if (asks_for_help(words.front())) return Stop{0, help_of_group(group, catalog.commands()), ""};
+    name += ' ' + words.front();
+    words.erase(words.begin());
+    break;
+  }
+  const auto& all = catalog.commands();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].name != name) continue;
+    if (auto stop = read_all(all[i], words, environment)) return *std::move(stop);
+    return catalog.settled(i);
+  }
+  if (asks_for_help(name)) return Stop{0, help_of_all(catalog.groups(), all), ""};
+  const std::size_t blank = name.find(' ');
+  if (blank == std::string::npos) return no_such(name, "", catalog);
+  return no_such(name.substr(blank + 1), name.substr(0, blank), catalog);
 }
 
 }  // namespace
@@ -256,14 +293,14 @@ Environment Environment::of_process() {
 
 Parsed parse(const std::vector<std::string>& arguments, const Environment& environment) {
   if (arguments.empty()) return usage("which command?", "");
-  std::string name = arguments.front();
-  std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+  const std::string& name = arguments.front();
   if (name == "--version" || name == "version") return Stop{0, "llmrec " LLMREC_VERSION "\n", ""};
-  if (name == "help" && !rest.empty()) {
-    name = rest.front();
-    rest = {"--help"};
+  std::vector<std::string> words = arguments;
+  if (name == "help" && words.size() > 1) {
+    words.erase(words.begin());
+    words.emplace_back("--help");
   }
-  return choose(name, rest, environment);
+  return choose(std::move(words), environment);
 }
 
 }  // namespace llmrec::cli

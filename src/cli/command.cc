@@ -1,135 +1,14 @@
 #include "cli/command.h"
 
 #include <algorithm>
-#include <limits>
-#include <optional>
-#include <type_traits>
 #include <utility>
 
+#include "cli/setters.h"
 #include "cli/values.h"
-#include "record/names.h"
 #include "report/format.h"
 
 namespace llmrec::cli {
 namespace {
-
-using Set = std::function<Result<void>(const std::string&)>;
-
-// Parses and keeps: `into` takes what `parse` makes of the text.
-template <class T, class Parse>
-Set keep(T& into, Parse parse) {
-  return [&into, parse](const std::string& text) -> Result<void> {
-    auto value = parse(text);
-    if (!value) return value.error();
-    into = std::move(*value);
-    return {};
-  };
-}
-
-Set text(std::string& into) {
-  return [&into](const std::string& given) -> Result<void> {
-    if (given.empty()) return Error{Code::bad_argument, "the value is empty"};
-    into = given;
-    return {};
-  };
-}
-
-Set duration(std::int64_t& into) {
-  return keep(into, [](const std::string& t) { return parse_duration(t); });
-}
-Set duration(std::optional<std::int64_t>& into) {
-  return keep(into, [](const std::string& t) { return parse_duration(t); });
-}
-Set flag(bool& into) {
-  return keep(into, [](const std::string& t) { return parse_switch(t); });
-}
-Set count(std::optional<std::uint64_t>& into) {
-  return keep(into, [](const std::string& t) { return parse_count(t); });
-}
-
-template <class Check>
-Set each(std::vector<std::string>& into, Check check) {
-  return [&into, check](const std::string& given) -> Result<void> {
-    if (auto ok = check(given); !ok) return ok.error();
-    into.push_back(given);
-    return {};
-  };
-}
-
-Set tag(std::vector<std::pair<std::string, std::string>>& into) {
-  return [&into](const std::string& given) -> Result<void> {
-    auto parsed = parse_tag(given);
-    if (!parsed) return parsed.error();
-    into.push_back(*std::move(parsed));
-    return {};
-  };
-}
-
-template <class E>
-Set choice(E& into, std::vector<std::pair<std::string, E>> words) {
-  return [&into, words = std::move(words)](const std::string& given) -> Result<void> {
-    std::string all;
-    for (const auto& [word, value] : words) {
-      if (word == given) {
-        into = value;
-        return {};
-      }
-      all += (all.empty() ? "" : ", ") + word;
-    }
-    return Error{Code::bad_argument, "'" + given + "' is not one of " + all};
-  };
-}
-
-// What a short list has; where to find a long one.
-std::string some(const std::vector<std::string>& names) {
-  if (names.size() > 10) return "llmrec-record(5) lists them";
-  std::string out;
-  for (const std::string& name : names) {
-    if (!name.empty()) out += (out.empty() ? "" : ", ") + name;
-  }
-  return out;
-}
-
-// A word of one of the record's closed lists.
-template <class E>
-Set word(std::string& into, std::string_view what) {
-  return [&into, what](const std::string& given) -> Result<void> {
-    if (!given.empty() && record::value_by_name<E>(given)) {
-      into = given;
-      return {};
-    }
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < record::kCount<E>; ++i) {
-      names.emplace_back(record::name(static_cast<E>(i)));
-    }
-    const std::string meant = nearest(given, names);
-    return Error{Code::bad_argument,
-                 "'" + given + "' is not " + std::string(what) +
-                     (meant.empty() ? ": " + some(names) : ", did you mean " + meant + "?")};
-  };
-}
-
-Option help_option() {
-  return {"help", 'h', "", "Print this help", [](const std::string&) { return Result<void>(); }};
-}
-
-Option store_option(std::string& into) {
-  Option option{"store", 0, "DIR",
-                "The store (default: /var/lib/llmrec as root, else $XDG_STATE_HOME/llmrec or "
-                "~/.local/state/llmrec)",
-                text(into)};
-  option.from_outside = true;
-  return option;
-}
-
-void add_view(std::vector<Option>& options, View& view) {
-  options.push_back({"utc", 0, "", "Times in UTC, not local", flag(view.utc)});
-  options.push_back({"ascii", 0, "", "Draw with ASCII characters only", flag(view.ascii)});
-  options.push_back({"color", 0, "WHEN", "auto (on a terminal, the default), always or never",
-                     choice<Color>(view.color, {{"auto", Color::automatic},
-                                                {"always", Color::always},
-                                                {"never", Color::never}})});
-}
 
 void add_listening(std::vector<Option>& options, ServeOptions& o) {
   options.push_back({"listen", 0, "HOST:PORT",
@@ -154,12 +33,43 @@ void add_listening(std::vector<Option>& options, ServeOptions& o) {
                      "Tunnel a host unopened for a while after a client refused our certificate "
                      "for it",
                      flag(o.tunnel_untrusting)});
-  options.push_back({"h2", 0, "WHAT",
-                     "Clients that offer only HTTP/2: tunnel (unopened, the default) or refuse",
-                     choice<H2>(o.h2, {{"tunnel", H2::tunnel}, {"refuse", H2::refuse}})});
+  options.push_back(choice_option<H2>(
+      "h2", 0, "WHAT", "Clients that offer only HTTP/2: tunnel (unopened, the default) or refuse",
+      o.h2, {{"tunnel", H2::tunnel}, {"refuse", H2::refuse}}));
   Option tags{"tag", 0, "KEY=VALUE", "A tag for every record; may be repeated", tag(o.tags)};
   tags.many = true;
   options.push_back(std::move(tags));
+}
+
+// Taken apart by the daemon, which knows URLs and addresses.
+void add_ways(std::vector<Option>& options, ServeOptions& o) {
+  const auto many = [&options](std::string name, std::string value, std::string help,
+                               std::vector<std::string>& into) {
+    Option option{std::move(name), 0, std::move(value), std::move(help),
+                  each(into, [](const std::string& t) -> Result<void> {
+                    if (t.empty()) return Error{Code::bad_argument, "the value is empty"};
+                    return {};
+                  })};
+    option.many = true;
+    options.push_back(std::move(option));
+  };
+  many("reverse", "LISTEN=URL",
+       "Lead clients of this address to URL, as a base URL for apps that use no proxy; may be "
+       "repeated",
+       o.reverse);
+  many("transparent", "LISTEN",
+       "Take connections that netfilter redirected to this address; may be repeated",
+       o.transparent);
+  options.push_back({"upstream-proxy", 0, "URL",
+                     "Go out through this proxy, http://[USER:PASSWORD@]HOST:PORT; env takes "
+                     "HTTPS_PROXY and NO_PROXY",
+                     text(o.upstream_proxy)});
+  many("no-proxy", "LIST",
+       "Hosts, domains and networks that do not go through it, as for curl; may be repeated",
+       o.no_proxy);
+  many("client-cert", "HOST=CERT:KEY",
+       "Show HOST this certificate, PEM files; or HOST=none to show none; may be repeated",
+       o.client_cert);
 }
 
 void add_tls(std::vector<Option>& options, ServeOptions& o) {
@@ -229,6 +139,7 @@ void add_storing(std::vector<Option>& options, ServeOptions& o) {
 }
 
 void add_process(std::vector<Option>& options, ServeOptions& o) {
+  options.push_back(prices_option(o.prices));
   options.push_back(
       {"loops", 0, "N", "Event loops, each a thread (default: 1)",
        [&o](const std::string& given) -> Result<void> {
@@ -242,11 +153,13 @@ void add_process(std::vector<Option>& options, ServeOptions& o) {
        }});
   options.push_back({"ready-file", 0, "FILE",
                      "Write the address to this file as soon as it listens", text(o.ready_file)});
-  options.push_back({"log-level", 0, "LEVEL", "error, warn, info (the default) or debug",
-                     choice<LogLevel>(o.log_level, {{"error", LogLevel::error},
-                                                    {"warn", LogLevel::warn},
-                                                    {"info", LogLevel::info},
-                                                    {"debug", LogLevel::debug}})});
+  options.push_back(choice_option<LogLevel>("log-level", 0, "LEVEL",
+                                            "error, warn, info (the default) or debug",
+                                            o.log_level,
+                                            {{"error", LogLevel::error},
+                                             {"warn", LogLevel::warn},
+                                             {"info", LogLevel::info},
+                                             {"debug", LogLevel::debug}}));
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -302,87 +215,12 @@ Command serve_command(ServeOptions& o) {
   c.options.back().from_outside = true;
   c.has_config = true;
   add_listening(c.options, o);
+  add_ways(c.options, o);
   add_tls(c.options, o);
   add_timeouts(c.options, o);
   add_storing(c.options, o);
   add_process(c.options, o);
   for (Option& option : c.options) option.from_outside = option.name != "help";
-  return c;
-}
-
-Command show_command(ShowOptions& o) {
-  Command c;
-  c.name = "show";
-  c.about = "Show one record as a receipt";
-  c.description =
-      "ID is a request_id or a unique beginning of one, 'last', or any id that the record holds: "
-      "of the client, of the provider, of the response, of a tool call, of the trace.";
-  c.positional = "ID";
-  c.set_positional = text(o.id);
-  c.options = {help_option(),
-               {"json", 0, "", "The whole record as JSON", flag(o.json)},
-               store_option(o.store)};
-  add_view(c.options, o.view);
-  return c;
-}
-
-Command ls_command(LsOptions& o, std::int64_t now_unix_ms) {
-  Command c;
-  c.name = "ls";
-  c.about = "List records, newest first";
-  const auto time = [now_unix_ms](const std::string& t) { return parse_time(t, now_unix_ms); };
-  c.options = {
-      help_option(),
-      {"output", 'o', "FORM", "table (the default), wide, json, jsonl or csv",
-       choice<Output>(o.output, {{"table", Output::table},
-                                 {"wide", Output::wide},
-                                 {"json", Output::json},
-                                 {"jsonl", Output::jsonl},
-                                 {"csv", Output::csv}})},
-      {"count", 'n', "N", "At most so many; 0 is all (default: 50)",
-       keep(o.count, [](const std::string& t) { return parse_count(t); })},
-      {"since", 0, "TIME", "Begun at or after: 1h (ago), 2026-06-30, RFC 3339",
-       keep(o.since_unix_ms, time)},
-      {"until", 0, "TIME", "Begun before", keep(o.until_unix_ms, time)},
-      {"status", 0, "WORD", "ok, failed, aborted or open",
-       word<record::Status>(o.status, "a status")},
-      {"stage", 0, "WORD", "This failure_stage", word<record::Stage>(o.stage, "a stage")},
-      {"error", 0, "WORD", "This error_type", word<record::ErrorType>(o.error, "an error_type")},
-      {"provider", 0, "NAME", "This provider, such as openai", text(o.provider)},
-      {"model", 0, "GLOB", "This model, asked for or answered; '*' is a wildcard", text(o.model)},
-      {"tag", 0, "KEY=VALUE", "With this tag; may be repeated: all of them", tag(o.tags)},
-      {"slow", 0, "TIME", "Took at least so long", duration(o.slow_ns)},
-      store_option(o.store)};
-  for (Option& option : c.options) option.many = option.name == "tag";
-  add_view(c.options, o.view);
-  return c;
-}
-
-Command tap_command(TapOptions& o) {
-  Command c;
-  c.name = "tap";
-  c.about = "Make a record of a captured request and response, as JSON";
-  c.description = "The files hold the octets of one HTTP/1.1 exchange as they were on the wire.";
-  c.options = {
-      help_option(),
-      {"request", 0, "FILE", "The octets that the client sent", text(o.request)},
-      {"response", 0, "FILE", "The octets that the provider sent", text(o.response)},
-      {"host", 0, "HOST", "The provider's host (default: the request's Host)", text(o.host)},
-      {"end", 0, "HOW",
-       "How the connection ended: close_notify (the default), fin, reset, or client (it reset "
-       "the connection)",
-       choice<CaptureEnd>(o.end, {{"close_notify", CaptureEnd::close_notify},
-                                  {"fin", CaptureEnd::fin},
-                                  {"reset", CaptureEnd::reset},
-                                  {"client", CaptureEnd::client}})},
-      {"split", 0, "N", "Read N octets at a time; the record does not depend on it",
-       [&o](const std::string& given) -> Result<void> {
-         auto n = parse_count(given);
-         if (!n) return n.error();
-         if (*n == 0) return Error{Code::bad_argument, "pieces have at least 1 octet"};
-         o.split = static_cast<std::size_t>(*n);
-         return {};
-       }}};
   return c;
 }
 
@@ -403,15 +241,31 @@ std::string help_of(const Command& c) {
     for (const std::string& line : report::wrapped(c.description, kHelpWidth)) out += line + '\n';
   }
   out += "\nOptions:\n";
-  for (const Option& option : c.options) help_row(out, flags_of(option), option.help);
-  return out + "\nMore: man llmrec-" + c.name + '\n';
+  for (const Option& option : c.options) {
+    if (!option.hidden) help_row(out, flags_of(option), option.help);
+  }
+  return out + "\nMore: man llmrec-" + c.name.substr(0, c.name.find(' ')) + '\n';
 }
 
-std::string help_of_all(const std::vector<Command>& commands) {
+std::string help_of_group(const Group& group, const std::vector<Command>& commands) {
+  std::string out = "Usage: llmrec " + group.name + " COMMAND [OPTIONS]\n\n" + group.about +
+                    ".\n\nSubcommands:\n";
+  for (const Command& c : commands) {
+    if (c.name.starts_with(group.name + ' ')) {
+      help_row(out, c.name.substr(group.name.size() + 1), c.about);
+    }
+  }
+  return out + "\nMore: llmrec " + group.name + " COMMAND --help, man llmrec-" + group.name + '\n';
+}
+
+std::string help_of_all(const std::vector<Group>& groups, const std::vector<Command>& commands) {
   std::string out =
       "Usage: llmrec COMMAND [OPTIONS]\n\n"
       "Records every call to an LLM provider, and changes none.\n\nSubcommands:\n";
-  for (const Command& c : commands) help_row(out, c.name, c.about);
+  for (const Command& c : commands) {
+    if (c.name.find(' ') == std::string::npos) help_row(out, c.name, c.about);
+  }
+  for (const Group& group : groups) help_row(out, group.name, group.about);
   out += "\nOptions:\n";
   help_row(out, "-h,--help", "Print this help");
   help_row(out, "--version", "Print the version");

@@ -20,27 +20,35 @@ struct Option {
   std::string help;
   std::function<Result<void>(const std::string&)> set;
   bool many = false;          // each occurrence adds one; else the last one counts
-  bool from_outside = false;  // LLMREC_<NAME> and, for serve, the configuration file set it too
+  bool from_outside = false;  // LLMREC_<NAME> and the configuration file set it too
+  bool hidden = false;        // only these two set it: it belongs to `serve`
+  std::vector<std::string> words{};  // all values there are, for completions; empty: no such list
 };
 
 struct Command {
-  std::string name;
+  std::string name;         // "ls", "db stat"
   std::string about;        // one line, for the list of commands
   std::string description;  // a paragraph, may be empty
-  std::string positional;   // "ID", or empty: takes none
-  std::function<Result<void>(const std::string&)> set_positional;
+  std::string positional;   // "ID", "ID KEY=VALUE...", or empty: takes none
+  std::function<Result<void>(const std::string&)> set_positional;  // called for each, in order
+  std::size_t positionals_min = 1;
+  std::size_t positionals_max = 1;
   std::vector<Option> options;
   bool has_config = false;  // --config
 };
 
+// Commands whose names begin with the same word.
+struct Group {
+  std::string name;
+  std::string about;
+};
+
 Command serve_command(ServeOptions&);
-Command show_command(ShowOptions&);
-Command ls_command(LsOptions&, std::int64_t now_unix_ms);
-Command tap_command(TapOptions&);
 
 std::string environment_name(std::string_view option);  // "ca-dir" -> "LLMREC_CA_DIR"
 std::string help_of(const Command&);                    // at most 80 columns
-std::string help_of_all(const std::vector<Command>&);   // the list of commands
+std::string help_of_group(const Group&, const std::vector<Command>&);
+std::string help_of_all(const std::vector<Group>&, const std::vector<Command>&);
 
 // The name that was probably meant: at most two typos away. "" where none is near.
 std::string nearest(std::string_view typed, const std::vector<std::string>& names);

@@ -26,6 +26,11 @@ struct ServeOptions {
   std::vector<std::string> upstream_ca;   // PEM files, added to the system's roots
   std::vector<std::string> connect_to;    // HOST:PORT:ADDR:PORT
   std::vector<std::string> record;        // HOST[:PORT][=DIALECT]
+  std::vector<std::string> reverse;       // LISTEN=URL
+  std::vector<std::string> transparent;   // LISTEN
+  std::string upstream_proxy;             // URL, or "env"; empty: none
+  std::vector<std::string> no_proxy;      // lists of hosts
+  std::vector<std::string> client_cert;   // HOST=CERT:KEY
   bool no_default_hosts = false;
   bool deny_unlisted = false;
   bool tunnel_untrusting = false;
@@ -48,6 +53,7 @@ struct ServeOptions {
   std::optional<std::int64_t> retain_ns;
   std::optional<std::uint64_t> retain_records;
   std::optional<std::uint64_t> retain_bytes;
+  std::string prices;  // file; empty: the built-in list
 };
 
 enum class Color : std::uint8_t { automatic, always, never };
@@ -57,6 +63,7 @@ struct View {
   Color color = Color::automatic;
   bool ascii = false;
   bool utc = false;
+  bool no_pager = false;
 };
 
 struct ShowOptions {
@@ -68,9 +75,8 @@ struct ShowOptions {
 
 enum class Output : std::uint8_t { table, wide, json, jsonl, csv };
 
-struct LsOptions {
-  std::string store;
-  Output output = Output::table;
+// Which records a command is about. All that are set have to fit.
+struct Filter {
   std::optional<std::int64_t> since_unix_ms;
   std::optional<std::int64_t> until_unix_ms;
   std::string status;    // "": any; else one of record::name(Status)
@@ -80,7 +86,72 @@ struct LsOptions {
   std::string model;     // glob, asked or answered
   std::vector<std::pair<std::string, std::string>> tags;  // all of them
   std::optional<std::int64_t> slow_ns;                    // took at least so long
-  std::size_t count = 50;                                 // 0: no limit
+};
+
+struct LsOptions : Filter {
+  std::string store;
+  Output output = Output::table;
+  std::optional<std::size_t> count;  // 0: no limit; nullopt: kListedByDefault or kFollowedByDefault
+  bool follow = false;
+  View view;
+};
+
+struct StatsOptions : Filter {
+  std::string store;
+  std::vector<std::string> by;  // "provider", "tag:KEY", ...; empty: what most people ask
+  bool json = false;
+  View view;
+};
+
+struct ExportOptions : Filter {
+  std::string store;
+  std::string after;  // a request_id; "": from the oldest on
+  bool unsettled = false;
+};
+
+struct RetrySafeOptions {
+  std::string id;
+  std::string store;
+};
+
+struct NoteOptions {
+  std::string id;
+  std::string store;
+  std::vector<std::pair<std::string, std::string>> facts;
+};
+
+enum class DbAction : std::uint8_t { stat, verify, prune, compact };
+
+struct DbOptions {
+  DbAction action = DbAction::stat;
+  std::string store;
+  bool json = false;  // stat
+  std::optional<std::int64_t> retain_ns;
+  std::optional<std::uint64_t> retain_records;
+  std::optional<std::uint64_t> retain_bytes;
+};
+
+enum class CaAction : std::uint8_t { init, show, env, bundle };
+enum class EnvForm : std::uint8_t { sh, fish, dotenv, k8s };
+
+struct CaOptions {
+  CaAction action = CaAction::show;
+  ServeOptions serve;         // hosts, store and ca_dir, as serve would have them
+  EnvForm form = EnvForm::sh;
+  std::string bundle;                    // the file that apps are told, or that is written
+};
+
+// `config check`: `serve` is what the environment and the file say.
+struct ConfigOptions {
+  ServeOptions serve;
+  std::string file;  // "": none was named
+};
+
+struct DoctorOptions {
+  ServeOptions serve;  // hosts, store and ca_dir
+  std::string bundle;  // "": what the variables say
+  std::vector<std::string> hosts;
+  std::optional<std::uint64_t> pid;  // whose environment; nullopt: our own
   View view;
 };
 
@@ -92,6 +163,7 @@ struct TapOptions {
   std::string host;  // "": from the request
   CaptureEnd end = CaptureEnd::close_notify;
   std::size_t split = 0;  // octets at a time; 0: whole
+  std::string prices;     // file; empty: the built-in list
 };
 
 }  // namespace llmrec::cli

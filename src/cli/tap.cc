@@ -7,7 +7,9 @@
 
 #include "base/limits.h"
 #include "record/json.h"
+#include "tap/prices.h"
 #include "tap/tap.h"
+#include "tap/tokens.h"
 
 namespace llmrec::cli {
 namespace {
@@ -93,6 +95,17 @@ Result<record::Record> tap_capture(Bytes request, Bytes response, const TapOptio
   if (facts.host.empty()) {
     return Error{Code::bad_argument, "the request names no host; say --host HOST"};
   }
+  std::optional<llmrec::tap::PriceTable> prices;
+  if (!o.prices.empty()) {
+    const auto text = read_file(o.prices);
+    if (!text) return text.error();
+    auto table = llmrec::tap::PriceTable::parse(*text);
+    if (!table) return Error{table.error().code, o.prices + ": " + table.error().detail};
+    prices = *std::move(table);
+  }
+  const llmrec::tap::TokenModel tokens;
+  facts.tokens = &tokens;
+  facts.prices = prices ? &*prices : &llmrec::tap::PriceTable::built_in();
   FirstRecord host;
   const Instant now;  // everything at one instant: a split takes no time
   llmrec::tap::Tap tapped(facts, host);

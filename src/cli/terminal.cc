@@ -76,6 +76,13 @@ void complain(const std::string& what, Streams& streams) {
   streams.err << "llmrec: " << what << '\n';
 }
 
+void complain_of_unreadable(std::size_t records, Streams& streams) {
+  if (records == 0) return;
+  complain("records left out because they are damaged or of a newer llmrec: " +
+               std::to_string(records),
+           streams);
+}
+
 int complain_of_store(const Error& error, Streams& streams) {
   complain(error.detail, streams);
   return kNoStore;

@@ -32,6 +32,8 @@ report::Style style_of(const View&, const Streams&);
 void print(const report::Lines&, bool color, std::ostream&);
 // "llmrec: ..." as one line.
 void complain(const std::string&, Streams&);
+// Says how many records are left out, unless none is.
+void complain_of_unreadable(std::size_t records, Streams&);
 // Says what is wrong with the store; kNoStore.
 int complain_of_store(const Error&, Streams&);
 

@@ -21,8 +21,9 @@ std::size_t prepare_process() {
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
   // A peer that left, and a file size limit, are errors of a call, not of the process.
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);
+  // Cannot fail: both signals exist and may be ignored.
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+  static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
   // Read by libuv when its pool starts; an operator's own choice stays.
   ::setenv("UV_THREADPOOL_SIZE", std::to_string(limits::kResolverThreads).c_str(), 0);
   rlimit files{};

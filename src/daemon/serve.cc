@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "daemon/process.h"
 #include "daemon/settings.h"
+#include "daemon/ways.h"
 #include "net/loop.h"
 #include "net/payload.h"
 #include "net/shared.h"
@@ -37,7 +38,7 @@ int complain(const Error& error, int status) {
 
 std::int64_t unix_ms_now() { return net::read_clocks().unix_us / 1000; }
 
-void log_from_store(store::Level level, std::string text) {
+void log_from_store(store::Level level, const std::string& text) {
   const log::Level to = level == store::Level::error  ? log::Level::error
                         : level == store::Level::warn ? log::Level::warn
                                                       : log::Level::info;
@@ -124,22 +125,24 @@ Result<void> make_tls(const cli::ServeOptions& options, net::Shared& shared) {
   return {};
 }
 
+// One listening socket per loop for each way in; the loops share its port.
 Result<std::vector<std::unique_ptr<net::Loop>>> make_loops(const cli::ServeOptions& options,
-                                                           net::Shared& shared) {
-  auto address = net::parse_listen_address(options.listen);
-  if (!address) return std::move(address).error();
+                                                           net::Shared& shared,
+                                                           std::vector<net::Address> addresses) {
   const std::size_t count = std::clamp<std::size_t>(options.loops, 1, limits::kLoopsMax);
   std::vector<std::unique_ptr<net::Loop>> loops;
   for (std::size_t i = 0; i < count; ++i) {
-    auto fd = net::listen_on(*address, count > 1);
-    if (!fd) return std::move(fd).error();
-    if (i == 0) {
-      *address = net::local_address(fd->get());  // the others share the port that was found
-      shared.listening.push_back(*address);
+    std::vector<net::Loop::Entrance> entrances;
+    for (std::size_t door = 0; door < addresses.size(); ++door) {
+      auto fd = net::listen_on(addresses[door], count > 1);
+      if (!fd) return std::move(fd).error();
+      if (i == 0) {
+        addresses[door] = net::local_address(fd->get());  // the port that was found
+        shared.listening.push_back(addresses[door]);
+      }
+      entrances.push_back({*std::move(fd), &shared.settings.doors[door]});
     }
-    std::vector<net::UniqueFd> listeners;
-    listeners.push_back(*std::move(fd));
-    auto loop = net::Loop::make(shared, std::move(listeners));
+    auto loop = net::Loop::make(shared, std::move(entrances));
     if (!loop) return std::move(loop).error();
     loops.push_back(*std::move(loop));
   }
@@ -147,18 +150,20 @@ Result<std::vector<std::unique_ptr<net::Loop>>> make_loops(const cli::ServeOptio
 }
 
 Result<void> announce(const cli::ServeOptions& options, const net::Shared& shared) {
-  for (const net::Address& address : shared.listening) {
-    log::info("serve", "listening on " + address.text() + ", llmrec " LLMREC_VERSION);
+  std::string ready;
+  for (std::size_t i = 0; i < shared.listening.size(); ++i) {
+    const net::Address& address = shared.listening[i];
+    const std::string what = describe(shared.settings.doors[i]);
+    log::info("serve", "listening on " + address.text() + ", " + what + ", llmrec " LLMREC_VERSION);
     if (relay::classify(address.ip) != relay::AddressClass::loopback) {
       log::warn("serve", address.text() +
                              " is reachable from other machines, and anybody who "
                              "reaches it can use this proxy");
     }
+    ready += what.substr(0, what.find(' ')) + " " + address.text() + "\n";
   }
   if (options.ready_file.empty()) return {};
-  std::string text;
-  for (const net::Address& address : shared.listening) text += "listen " + address.text() + "\n";
-  return write_file(options.ready_file, text);
+  return write_file(options.ready_file, ready);
 }
 
 // The second signal does not wait for the calls. Runs beside join() below; woken by SIGUSR1 when
@@ -214,9 +219,16 @@ int serve(const cli::ServeOptions& options) {
     return complain(random.error(), kCannotStart);
   }
   net::Shared shared(seed);
+  if (auto key = tls::DigestKey::make()) {
+    shared.digest_key = *std::move(key);
+  } else {
+    log::warn("tap", key.error().detail + "; a second try of a call is known by its headers only");
+  }
   shared.settings = *std::move(settings);
 
-  auto loops = make_loops(options, shared);
+  auto addresses = listen_addresses(options);
+  if (!addresses) return complain(addresses.error(), kUsage);
+  auto loops = make_loops(options, shared, *std::move(addresses));
   if (!loops) {
     const bool usage = loops.error().code == Code::bad_argument;
     return complain(loops.error(), usage ? kUsage : kCannotStart);

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <fstream>
 
 #include "base/limits.h"
+#include "daemon/ways.h"
 #include "dialect/dialect.h"
 #include "dialect/provider.h"
 
@@ -34,7 +36,26 @@ std::optional<std::string> take_host(std::string_view& rest) {
   return host;
 }
 
-Result<void> add_hosts(const cli::ServeOptions& options, relay::HostList& list) {
+Result<tap::PriceTable> read_prices(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string text;
+  std::string piece(64 * 1024, '\0');
+  // One octet more than is taken, so that parse() sees that it is too much.
+  while (in && text.size() <= limits::kPriceFileOctets) {
+    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    text.append(piece, 0, static_cast<std::size_t>(in.gcount()));
+  }
+  // A directory can be opened, and cannot be read.
+  if (in.bad() || (text.empty() && !in.eof())) {
+    return Error{Code::io, "--prices: cannot read " + file};
+  }
+  auto table = tap::PriceTable::parse(text);
+  if (!table) return Error{table.error().code, "--prices " + file + ": " + table.error().detail};
+  return table;
+}
+
+Result<void> add_hosts(const cli::ServeOptions& options, relay::HostList& list,
+                       relay::HostList& named) {
   for (const std::string& entry : options.record) {
     auto parsed = relay::parse_host_entry(entry);
     if (!parsed) return Error{Code::bad_argument, "--record: " + parsed.error().detail};
@@ -46,6 +67,7 @@ Result<void> add_hosts(const cli::ServeOptions& options, relay::HostList& list) 
       return Error{Code::bad_argument, "--record " + entry + ": there is no dialect '" +
                                            parsed->dialect + "'; known are " + known};
     }
+    if (auto added = named.add(*parsed); !added) return std::move(added).error();
     if (auto added = list.add(*std::move(parsed)); !added) return std::move(added).error();
   }
   if (options.no_default_hosts) return {};
@@ -89,12 +111,13 @@ Result<net::ConnectTo> parse_connect_to(const std::string& text) {
 
 Result<net::Settings> make_settings(const cli::ServeOptions& options, std::size_t descriptors) {
   net::Settings s;
-  if (auto added = add_hosts(options, s.recorded); !added) return std::move(added).error();
+  if (auto added = add_hosts(options, s.recorded, s.named); !added) return std::move(added).error();
   for (const std::string& text : options.connect_to) {
     auto rule = parse_connect_to(text);
     if (!rule) return std::move(rule).error();
     s.connect_to.push_back(*std::move(rule));
   }
+  if (auto set = set_ways(options, s); !set) return std::move(set).error();
   s.deny_unlisted = options.deny_unlisted;
   s.tunnel_untrusting = options.tunnel_untrusting;
   s.refuse_h2 = options.h2 == cli::H2::refuse;
@@ -110,6 +133,12 @@ Result<net::Settings> make_settings(const cli::ServeOptions& options, std::size_
                                  ? descriptors - limits::kReservedDescriptors
                                  : limits::kReservedDescriptors;
   s.sessions_max = usable / limits::kDescriptorsPerSession;
+  s.prices = tap::PriceTable::built_in();
+  if (!options.prices.empty()) {
+    auto prices = read_prices(options.prices);
+    if (!prices) return std::move(prices).error();
+    s.prices = *std::move(prices);
+  }
   return s;
 }
 

@@ -69,6 +69,8 @@ class Dialect : public wire::JsonSink {
   virtual bool done_sentinel() const { return false; }
   // False: documents are counted, not read.
   virtual bool knows_content() const { return true; }
+  // Of a dialect that does not know the content: the name of the one that it turned out to be.
+  virtual std::string_view recognised() const { return {}; }
   virtual Owes owes(const Provider&, const Asked&) const = 0;
   // input includes cached input and cache writes, output includes reasoning (usage, not
   // usage_reported).
@@ -88,9 +90,10 @@ class Dialect : public wire::JsonSink {
     start_document();
   }
 
-  const ToolCalls& tools() const { return tools_; }
+  // Virtual for a dialect that wraps another one.
+  virtual const ToolCalls& tools() const { return tools_; }
   // A finish reason came that says the calls of this answer are all there.
-  void end_tool_calls() { tools_.end_all(); }
+  virtual void end_tool_calls() { tools_.end_all(); }
 
  protected:
   virtual void start_document() {}

@@ -13,7 +13,7 @@ namespace llmrec::dialect {
 
 struct ErrorWords {
   int http_status = 0;      // of the response; 200 for an error inside a stream
-  std::int64_t status = 0;  // inside the document, where there is one
+  std::int64_t status = 0;  // inside the document, where there is one; 0: none
   std::string_view type;
   std::string_view code;
 };

@@ -6,6 +6,8 @@
 
 #include "base/limits.h"
 #include "dialect/dialect.h"
+#include "dialect/openai_shared.h"
+#include "dialect/text.h"
 
 namespace llmrec::dialect {
 namespace {
@@ -16,17 +18,10 @@ using wire::JsonPaths;
 enum Slot : std::uint16_t {
   kId,
   kModel,
-  kObject,
-  kTopType,
-  kTopCode,
-  kErrorObject,
-  kErrorType,
-  kErrorCode,
-  kErrorStatus,
-  kErrorWord,
   kChoice,
   kChoiceIndex,
   kFinish,
+  kNativeFinish,
   kText,
   kReasoning,
   kReasoningContent,
@@ -50,36 +45,15 @@ enum Slot : std::uint16_t {
   kMessageToolName,
   kMessageToolArguments,
   kMessageToolInput,
-  kUsagePrompt,
-  kUsageCompletion,
-  kUsageTotal,
-  kUsageCached,
-  kUsageCacheHit,
-  kUsageCacheWrite,
-  kUsageReasoning,
 };
 
 constexpr std::array kAnswer = std::to_array<JsonPath>({
     {"id", kId},
     {"model", kModel},
-    {"object", kObject},
-    {"type", kTopType},
-    {"code", kTopCode},
-    {"error", kErrorObject},
-    {"error.type", kErrorType},
-    {"error.code", kErrorCode},
-    {"error.status", kErrorWord},  // Google's type
-    {"error_type", kErrorWord},    // TGI's
-    {"[].error", kErrorObject},    // Google wraps some error bodies in an array
-    {"[].error.code", kErrorCode},
-    {"[].error.status", kErrorWord},
-    {"error.status_code", kErrorStatus},
-    {"error.http_status_code", kErrorStatus},
     {"choices[]", kChoice},
     {"choices[].index", kChoiceIndex},
     {"choices[].finish_reason", kFinish},
-    {"choices[].error", kErrorObject},
-    {"choices[].error.code", kErrorCode},
+    {"choices[].native_finish_reason", kNativeFinish},  // OpenRouter
     {"choices[].delta.content", kText},
     {"choices[].delta.content[].text", kText},                     // Mistral's parts
     {"choices[].delta.content[].thinking[].text", kThinkingPart},  // and its reasoning
@@ -111,23 +85,10 @@ constexpr std::array kAnswer = std::to_array<JsonPath>({
     {"choices[].message.function_call", kMessageFunctionCall},
     {"choices[].message.function_call.name", kMessageToolName},
     {"choices[].message.function_call.arguments", kMessageToolArguments},
-    {"usage.prompt_tokens", kUsagePrompt},
-    {"usage.completion_tokens", kUsageCompletion},
-    {"usage.total_tokens", kUsageTotal},
-    {"usage.prompt_tokens_details.cached_tokens", kUsageCached},
-    {"usage.prompt_tokens_details.cache_write_tokens", kUsageCacheWrite},
-    {"usage.prompt_cache_hit_tokens", kUsageCacheHit},  // DeepSeek
-    {"usage.completion_tokens_details.reasoning_tokens", kUsageReasoning},
-    {"x_groq.usage.prompt_tokens", kUsagePrompt},  // Groq without include_usage
-    {"x_groq.usage.completion_tokens", kUsageCompletion},
-    {"x_groq.usage.total_tokens", kUsageTotal},
-    {"choices[].usage.prompt_tokens", kUsagePrompt},  // Moonshot
-    {"choices[].usage.completion_tokens", kUsageCompletion},
-    {"choices[].usage.total_tokens", kUsageTotal},
 });
 
 const JsonPaths& answer_table() {
-  static const JsonPaths paths{kAnswer};
+  static const JsonPaths paths = join({OpenaiErrors::paths(), OpenaiUsage::paths(), kAnswer});
   return paths;
 }
 
@@ -161,15 +122,13 @@ constexpr std::array kRequest = std::to_array<JsonPath>({
     {"messages[].content[].file.file_data", kAskedAttachment},
     {"messages[].tool_calls[].function.arguments", kAskedText},
     {"messages[].tool_call_id", kAskedToolCallId},
+    {"prompt", kAskedText},  // Mistral's fill-in-the-middle
+    {"suffix", kAskedText},
 });
 
 const JsonPaths& request_table() {
   static const JsonPaths paths{kRequest};
   return paths;
-}
-
-void append_cut(std::string& to, Bytes part, std::size_t max) {
-  if (to.size() < max) to.append(part.substr(0, max - to.size()));
 }
 
 class RequestSink final : public wire::JsonSink {
@@ -180,8 +139,8 @@ class RequestSink final : public wire::JsonSink {
     asked_.tool_count = 0;
   }
   void on_enter(std::uint16_t slot, std::uint32_t) override {
-    if (slot == kAskedMessage) asked_.message_count = asked_.message_count.value_or(0) + 1;
-    if (slot == kAskedTool) asked_.tool_count = asked_.tool_count.value_or(0) + 1;
+    if (slot == kAskedMessage) count_one(asked_.message_count);
+    if (slot == kAskedTool) count_one(asked_.tool_count);
   }
   void on_string(std::uint16_t slot, Bytes part, bool last) override {
     switch (slot) {
@@ -189,19 +148,13 @@ class RequestSink final : public wire::JsonSink {
         append_cut(asked_.model, part, limits::kRecordModelMax);
         break;
       case kAskedText:
-        asked_.text_chars = saturating_add(asked_.text_chars, code_points(part));
+        add_chars(asked_.text_chars, part);
         break;
       case kAskedAttachment:
-        asked_.attachment_bytes = saturating_add(asked_.attachment_bytes, part.size());
+        add_bytes(asked_.attachment_bytes, part);
         break;
       case kAskedToolCallId:
-        append_cut(tool_call_id_, part, limits::kRecordIdTextMax);
-        if (last) {
-          if (!tool_call_id_.empty() && asked_.tool_result_ids.size() < limits::kToolResultIdsMax) {
-            asked_.tool_result_ids.push_back(tool_call_id_);
-          }
-          tool_call_id_.clear();
-        }
+        if (tool_call_id_.add(part, last)) add_tool_result_id(asked_, tool_call_id_.text());
         break;
       default:
         break;
@@ -223,7 +176,7 @@ class RequestSink final : public wire::JsonSink {
 
  private:
   Asked& asked_;
-  std::string tool_call_id_;
+  Word tool_call_id_{limits::kRecordIdTextMax};
   bool new_name_ = false;
 };
 
@@ -261,7 +214,8 @@ class OpenaiChat final : public Dialect {
       case kChoice:
         choice_ = position;
         pieces_before_choice_ = tools_.staged_count();
-        finishes_before_choice_ = delta_.finishes.size();
+        finish_.clear();
+        native_finish_.clear();
         break;
       case kTool:
         if (kind_ == DocumentKind::event) tools_.begin_piece(choice_, position);
@@ -275,17 +229,22 @@ class OpenaiChat final : public Dialect {
       case kMessageFunctionCall:
         if (whole()) tools_.begin_piece(choice_, 0);
         break;
-      case kErrorObject:
-        error();
+      case kToolArguments:  // as an object, which is whole when the document is
+        if (kind_ == DocumentKind::event && tools_.staged()) tools_.set_arguments_object(0);
+        break;
+      case kMessageToolArguments:
+        if (whole() && tools_.staged()) tools_.set_arguments_object(0);
         break;
       default:
+        errors_.on_enter(slot, delta_);
         break;
     }
   }
 
   void on_leave(std::uint16_t slot) override {
-    if (slot != kChoice || delta_.choices.size() == limits::kChoicesMax) return;
-    delta_.choices.push_back(choice_);
+    if (slot != kChoice) return;
+    end_choice();
+    if (delta_.choices.size() < limits::kChoicesMax) delta_.choices.push_back(choice_);
   }
 
   void on_string(std::uint16_t slot, Bytes part, bool last) override {
@@ -296,31 +255,14 @@ class OpenaiChat final : public Dialect {
       case kModel:
         append_cut(delta_.model, part, limits::kRecordModelMax);
         break;
-      case kObject:
-        append_cut(object_, part, 16);
-        break;
-      case kTopType:
-        append_cut(top_type_, part, limits::kRecordNameMax);
-        break;
-      case kTopCode:
-        append_cut(top_code_, part, limits::kRecordNameMax);
-        break;
-      case kErrorObject:  // "error": "text", as xAI and Hugging Face write it
-        if (!part.empty()) error();
-        break;
-      case kErrorType:
-        append_cut(error().type, part, limits::kRecordNameMax);
-        break;
-      case kErrorCode:
-        append_cut(error().code, part, limits::kRecordNameMax);
-        break;
-      case kErrorWord:
-        append_cut(error_word_, part, limits::kRecordNameMax);
-        break;
       case kFinish:
-        finish(part, last);
+        finish_.add(part, last);
+        break;
+      case kNativeFinish:
+        native_finish_.add(part, last);
         break;
       default:
+        if (OpenaiErrors::owns(slot)) return errors_.on_string(slot, part, last, delta_);
         on_output(slot, part);
         break;
     }
@@ -334,66 +276,29 @@ class OpenaiChat final : public Dialect {
       case kToolIndex:
         if (tools_.staged() && value >= 0) tools_.set_index(static_cast<std::uint32_t>(value));
         break;
-      case kErrorCode:  // OpenRouter and Google give the HTTP status as the code
-        error().code = std::to_string(value);
-        error().status = value;
-        break;
-      case kErrorStatus:
-        error().status = value;
-        break;
-      case kTopCode:
-        top_code_ = std::to_string(value);
-        break;
-      case kUsagePrompt:
-        delta_.usage.input = value;
-        break;
-      case kUsageCompletion:
-        delta_.usage.output = value;
-        break;
-      case kUsageTotal:
-        delta_.usage.total = value;
-        break;
-      case kUsageCached:
-        delta_.usage.cached_input = value;
-        break;
-      case kUsageCacheHit:
-        if (!delta_.usage.cached_input) delta_.usage.cached_input = value;
-        break;
-      case kUsageCacheWrite:
-        delta_.usage.cache_write = value;
-        break;
-      case kUsageReasoning:
-        delta_.usage.reasoning = value;
-        break;
       default:
+        if (OpenaiErrors::owns(slot)) return errors_.on_int(slot, value, delta_);
+        if (OpenaiUsage::owns(slot)) return OpenaiUsage::on_int(slot, value, delta_);
         break;
     }
+  }
+
+  void on_double(std::uint16_t slot, double value) override {
+    if (OpenaiUsage::owns(slot)) OpenaiUsage::on_double(slot, value, delta_);
   }
 
  protected:
   void start_document() override {
     choice_ = 0;
-    pieces_before_choice_ = finishes_before_choice_ = 0;
+    pieces_before_choice_ = 0;
     reasoning_ = reasoning_content_ = 0;
-    object_.clear();
-    top_type_.clear();
-    top_code_.clear();
-    error_word_.clear();
-    finish_.clear();
+    errors_.clear();
   }
 
   void finish_document(Bytes) override {
     // The two names of one text: vLLM was seen to send both.
     delta_.reasoning_chars += std::max(reasoning_, reasoning_content_);
-    if (object_ == "error" || (kind_ == DocumentKind::error_body && !delta_.error)) {
-      error();
-    }
-    if (delta_.error) {
-      if (delta_.error->type.empty()) delta_.error->type = error_word_;
-      // Mistral, xAI and others put the words at the top level.
-      if (delta_.error->type.empty()) delta_.error->type = top_type_;
-      if (delta_.error->code.empty()) delta_.error->code = top_code_;
-    }
+    errors_.finish(kind_, delta_);
     finished_ = finished_ || !delta_.finishes.empty();
     // Perplexity repeats running totals in every chunk; they are final only where the choice ends.
     delta_.usage_final =
@@ -403,27 +308,33 @@ class OpenaiChat final : public Dialect {
  private:
   bool whole() const { return kind_ == DocumentKind::answer; }
 
-  ErrorEvent& error() {
-    if (!delta_.error) delta_.error.emplace();
-    return *delta_.error;
-  }
-
   void set_choice(std::int64_t index) {
     if (index < 0 || index >= static_cast<std::int64_t>(limits::kChoicesMax)) return;
     choice_ = static_cast<std::uint32_t>(index);
     tools_.set_choice_from(pieces_before_choice_, choice_);
-    for (std::size_t i = finishes_before_choice_; i < delta_.finishes.size(); ++i) {
-      delta_.finishes[i].choice = choice_;
+  }
+
+  // The reason, and its class where the word alone would mislead.
+  void end_choice() {
+    if (finish_.text().empty() || delta_.finishes.size() == limits::kChoicesMax) return;
+    using record::FinishClass;
+    delta_.finishes.push_back({.choice = choice_, .reason = finish_.text()});
+    Finish& finish = delta_.finishes.back();
+    const FinishClass said = finish_class(finish.reason);
+    if (said != FinishClass::stop && said != FinishClass::tool) return;
+    if (finish_class(native_finish_.text()) == FinishClass::length) {
+      // OpenRouter says `tool_calls` of calls that the token limit cut; the native reason tells.
+      finish.cls = FinishClass::length;
+    } else if (called_tool()) {
+      // Gemini, and OpenAI where the tool was forced, call tools and say `stop`.
+      finish.cls = FinishClass::tool;
     }
   }
 
-  void finish(Bytes part, bool last) {
-    append_cut(finish_, part, limits::kRecordNameMax);
-    if (!last) return;
-    if (!finish_.empty() && delta_.finishes.size() < limits::kChoicesMax) {
-      delta_.finishes.push_back({choice_, finish_});
-    }
-    finish_.clear();
+  bool called_tool() const {
+    if (tools_.staged_count() > pieces_before_choice_) return true;
+    return std::any_of(tools_.calls().begin(), tools_.calls().end(),
+                       [this](const ToolCallState& call) { return call.choice == choice_; });
   }
 
   void on_output(std::uint16_t slot, Bytes part) {
@@ -469,18 +380,19 @@ class OpenaiChat final : public Dialect {
 
   std::uint32_t choice_ = 0;
   std::size_t pieces_before_choice_ = 0;
-  std::size_t finishes_before_choice_ = 0;
   std::uint64_t reasoning_ = 0;
   std::uint64_t reasoning_content_ = 0;
-  std::string object_;
-  std::string top_type_;
-  std::string top_code_;
-  std::string error_word_;
-  std::string finish_;
+  OpenaiErrors errors_;
+  Word finish_;
+  Word native_finish_;
   bool finished_ = false;
 };
 
-bool claims(const Target& target) { return target.path.ends_with("/chat/completions"); }
+bool claims(const Target& target) {
+  return target.path.ends_with("/chat/completions") ||
+         target.path.ends_with("/fim/completions") ||  // Mistral: asked otherwise, answered alike
+         target.path.ends_with("/agents/completions");
+}
 
 std::unique_ptr<Dialect> make(const Target&) { return std::make_unique<OpenaiChat>(); }
 

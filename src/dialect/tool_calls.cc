@@ -30,7 +30,7 @@ void ToolCalls::begin_piece(std::uint32_t choice, std::uint32_t position) {
   p.arguments_bytes = 0;
   p.fresh = {};
   p.followed = {};
-  p.following = p.overflow = p.object = p.free_text = p.ended = false;
+  p.following = p.overflow = p.object = p.free_text = p.ended = p.cut = false;
 }
 
 void ToolCalls::set_choice_from(std::size_t from, std::uint32_t choice) {
@@ -83,6 +83,11 @@ void ToolCalls::add_free_text(Bytes part) {
 }
 
 void ToolCalls::set_ended() { piece().ended = true; }
+void ToolCalls::set_cut() { piece().cut = true; }
+
+void ToolCalls::drop_piece() {
+  if (staged_ != 0) --staged_;
+}
 
 ToolCallState* ToolCalls::find(std::uint32_t choice, std::uint32_t index) {
   // The newest first: a provider that gives every call index 0 means the last one.
@@ -137,6 +142,7 @@ void ToolCalls::commit(const Piece& p) {
     }
   }
   call->ended = call->ended || p.ended;
+  call->cut = call->cut || p.cut;
 }
 
 void ToolCalls::commit() {
@@ -148,6 +154,10 @@ void ToolCalls::discard() { staged_ = 0; }
 
 void ToolCalls::end_call(std::uint32_t choice, std::uint32_t index) {
   if (ToolCallState* call = find(choice, index)) call->ended = true;
+}
+
+void ToolCalls::cut_call(std::uint32_t choice, std::uint32_t index) {
+  if (ToolCallState* call = find(choice, index)) call->cut = true;
 }
 
 void ToolCalls::end_all() {

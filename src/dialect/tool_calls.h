@@ -26,9 +26,11 @@ struct ToolCallState {
   bool ended = false;       // the dialect's own end marker came
   bool object = false;      // arguments came as a JSON object inside a whole document
   bool free_text = false;   // a custom tool: its input is no JSON, only the end marker tells
+  bool cut = false;         // the provider says so itself, whatever the arguments look like
 
   // One whole JSON value; no arguments at all count as {}, once the provider says that is all.
   bool arguments_whole() const {
+    if (cut) return false;
     if (object) return true;
     if (free_text) return ended;
     return shape_known && (shape.empty() ? ended : shape.complete());
@@ -48,6 +50,8 @@ class ToolCalls {
   void set_arguments_object(std::uint64_t bytes);  // whole arguments given as an object
   void add_free_text(Bytes part);                  // a custom tool's input
   void set_ended();
+  void set_cut();
+  void drop_piece();  // the newest was none of the client's calls after all
   bool staged() const { return staged_ != 0; }
   std::size_t staged_count() const { return staged_; }
   // A choice's own index may stand behind its pieces: moves those staged since `from` to it.
@@ -57,6 +61,7 @@ class ToolCalls {
   void discard();  // it was not
 
   void end_call(std::uint32_t choice, std::uint32_t index);  // the dialect's end marker
+  void cut_call(std::uint32_t choice, std::uint32_t index);  // the provider says it is not whole
   void end_all();  // the answer's own finish said that the calls are all there
 
   const std::vector<ToolCallState>& calls() const { return calls_; }
@@ -82,6 +87,7 @@ class ToolCalls {
     bool object = false;
     bool free_text = false;
     bool ended = false;
+    bool cut = false;
   };
 
   Piece& piece() { return pieces_[staged_ - 1]; }

@@ -1,5 +1,8 @@
 #include "net/address.h"
 
+#include <linux/netfilter_ipv4.h>
+#include <unistd.h>
+
 #include <charconv>
 #include <cstring>
 
@@ -70,6 +73,30 @@ Address local_address(int fd) {
   socklen_t size = sizeof storage;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
   return Address::from(reinterpret_cast<const sockaddr*>(&storage));
+}
+
+std::optional<Address> original_destination(int fd) {
+  // Of linux/netfilter_ipv6/ip6_tables.h, which does not compile beside netinet/in.h.
+  constexpr int kOriginalDestinationV6 = 80;
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (::getsockopt(fd, SOL_IP, SO_ORIGINAL_DST, &storage, &size) != 0) {
+    size = sizeof storage;
+    if (::getsockopt(fd, SOL_IPV6, kOriginalDestinationV6, &storage, &size) != 0) {
+      return std::nullopt;
+    }
+  }
+  return Address::from(reinterpret_cast<const sockaddr*>(&storage));
+}
+
+bool is_local(const relay::IpAddress& ip) {
+  sockaddr_storage storage{};
+  const socklen_t size = Address{ip, 0}.to(storage);
+  const int fd = ::socket(storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  const bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&storage), size) == 0;
+  ::close(fd);
+  return bound;
 }
 
 }  // namespace llmrec::net

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,5 +29,12 @@ Result<Address> parse_listen_address(std::string_view text);
 
 // The address that a bound socket has.
 Address local_address(int fd);
+
+// Where a connection was going before a netfilter rule redirected it to us (SO_ORIGINAL_DST);
+// nullopt: it was not redirected, or this system cannot tell.
+std::optional<Address> original_destination(int fd);
+
+// Whether this machine has the address.
+bool is_local(const relay::IpAddress& ip);
 
 }  // namespace llmrec::net

@@ -1,6 +1,5 @@
 #include "net/dialer.h"
 
-#include <netdb.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -33,29 +32,6 @@ ErrorType classify(int error) {
 
 }  // namespace
 
-// Outlives a cancelled dialer: a lookup in the thread pool cannot be called back.
-struct Dialer::Lookup {
-  uv_getaddrinfo_t request{};
-  Dialer* dialer = nullptr;
-
-  static void on_done(uv_getaddrinfo_t* request, int status, addrinfo* list) noexcept {
-    const std::unique_ptr<Lookup> self(static_cast<Lookup*>(request->data));
-    std::vector<Address> addresses;
-    for (const addrinfo* a = list; a != nullptr && addresses.size() < limits::kAddressesMax;
-         a = a->ai_next) {
-      if (a->ai_family != AF_INET && a->ai_family != AF_INET6) continue;
-      const Address address = Address::from(a->ai_addr);
-      if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
-        addresses.push_back(address);
-      }
-    }
-    if (list != nullptr) uv_freeaddrinfo(list);
-    if (self->dialer == nullptr) return;
-    self->dialer->lookup_ = nullptr;
-    self->dialer->on_resolved(status, std::move(addresses));
-  }
-};
-
 struct Dialer::Attempt final : SocketOwner {
   Attempt(Dialer& d, const Address& to) : dialer(d), address(to), socket(*this) {}
 
@@ -80,13 +56,13 @@ struct Dialer::Attempt final : SocketOwner {
   std::int64_t started_ns = 0;
 };
 
-Dialer::Dialer(uv_loop_t* loop, DialRequest request, Done done)
-    : loop_(loop), request_(std::move(request)), done_(std::move(done)) {}
+Dialer::Dialer(uv_loop_t* loop, Resolver& resolver, DialRequest request, Done done)
+    : loop_(loop), resolver_(resolver), request_(std::move(request)), done_(std::move(done)) {}
 
 Dialer::~Dialer() = default;
 
-Dialer* Dialer::start(uv_loop_t* loop, DialRequest request, Done done) {
-  auto* self = new Dialer(loop, std::move(request), std::move(done));
+Dialer* Dialer::start(uv_loop_t* loop, Resolver& resolver, DialRequest request, Done done) {
+  auto* self = new Dialer(loop, resolver, std::move(request), std::move(done));
   uv_timer_init(loop, &self->timer_);
   self->timer_.data = self;
   ++self->pins_;
@@ -103,20 +79,20 @@ void Dialer::begin() {
       addresses_.push_back({*ip, request_.port});
     }
   }
+  if (addresses_.empty()) {
+    if (const auto* found = resolver_.remembered(request_.host)) {
+      for (const relay::IpAddress& ip : *found) addresses_.push_back({ip, request_.port});
+    }
+  }
   if (!addresses_.empty()) return arm(0);
-  auto lookup = std::make_unique<Lookup>();
-  lookup->dialer = this;
-  lookup->request.data = lookup.get();
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  const std::string port = std::to_string(request_.port);
-  const int rc = uv_getaddrinfo(loop_, &lookup->request, Lookup::on_done, request_.host.c_str(),
-                                port.c_str(), &hints);
-  if (rc != 0) {
+  lookup_ = resolver_.ask(request_.host, [this](int status, const auto& found) {
+    lookup_ = 0;
+    on_resolved(status, found);
+  });
+  if (lookup_ == 0) {
     last_error_ = ENOMEM;
     return arm(0);
   }
-  lookup_ = lookup.release();
   arm(std::min(limits::kResolveNs, request_.timeout_ns));
 }
 
@@ -129,7 +105,7 @@ void Dialer::arm(std::int64_t ns) {
 
 void Dialer::on_timer(uv_timer_t* timer) noexcept {
   auto* self = static_cast<Dialer*>(timer->data);
-  if (self->lookup_ != nullptr) {
+  if (self->lookup_ != 0) {
     DialResult result;
     result.error = ErrorType::dns_failed;
     result.detail = "timeout";
@@ -143,32 +119,33 @@ void Dialer::on_timer(uv_timer_t* timer) noexcept {
     result.timed_out = true;
     return self->finish(std::move(result));
   }
-  if (self->next_ == 0) {
-    // Resolve once, check every answer, dial exactly those: a name that answers with an address it
-    // must not have is refused whole.
-    for (const Address& address : self->addresses_) {
-      if (self->request_.allowed && !self->request_.allowed(address.ip)) {
-        return self->fail(ErrorType::destination_denied, "address_not_allowed");
-      }
-    }
+  if (self->next_ == 0 && !self->all_allowed()) {
+    return self->fail(ErrorType::destination_denied, "address_not_allowed");
   }
   self->next();
 }
 
-void Dialer::on_resolved(int status, std::vector<Address> addresses) {
+// Resolve once, check every answer, dial exactly those: a name that answers with an address it must
+// not have is refused whole.
+bool Dialer::all_allowed() const {
+  return !request_.allowed || std::all_of(addresses_.begin(), addresses_.end(),
+                                          [&](const Address& a) { return request_.allowed(a.ip); });
+}
+
+void Dialer::on_resolved(int status, const std::vector<relay::IpAddress>& addresses) {
   if (over_) return;
   if (status != 0 || addresses.empty()) {
     return fail(ErrorType::dns_failed, status != 0 ? uv_err_name(status) : "no_address");
   }
-  for (Address& address : addresses) address.port = request_.port;
-  addresses_ = std::move(addresses);
+  for (const relay::IpAddress& ip : addresses) addresses_.push_back({ip, request_.port});
   arm(0);
 }
 
 void Dialer::next() {
-  while (next_ < addresses_.size()) {
+  const std::size_t most = std::min(addresses_.size(), limits::kAddressesMax);
+  while (next_ < most) {
     if (launch(addresses_[next_++])) {
-      return arm(next_ < addresses_.size() ? limits::kNextAddressNs : deadline_ns_ - now_ns());
+      return arm(next_ < most ? limits::kNextAddressNs : deadline_ns_ - now_ns());
     }
   }
   if (!attempts_.empty()) return arm(deadline_ns_ - now_ns());
@@ -243,11 +220,7 @@ void Dialer::close_handles() {
   over_ = true;
   for (Attempt* attempt : attempts_) attempt->socket.close();
   attempts_.clear();
-  if (lookup_ != nullptr) {
-    lookup_->dialer = nullptr;
-    uv_cancel(reinterpret_cast<uv_req_t*>(&lookup_->request));
-    lookup_ = nullptr;
-  }
+  if (lookup_ != 0) resolver_.forget(std::exchange(lookup_, 0));
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_),
            [](uv_handle_t* handle) noexcept { static_cast<Dialer*>(handle->data)->unpin(); });
 }

@@ -1,6 +1,6 @@
 // From a host and port to a connected socket: resolves once, lets the caller check every address,
-// and tries those in turn, the next one after 250 ms of silence (RFC 8305, without sorting beyond
-// getaddrinfo's). The first that connects wins.
+// and tries those in turn, the next one after 250 ms of silence (RFC 8305; the order is
+// getaddrinfo's, with the families taking turns). The first that connects wins.
 // Does not know TLS or who asked. One Dialer per connection attempt; loop thread only. It owns
 // itself: after cancel() or the callback the caller forgets it, and it goes when libuv has let go
 // of its last handle and request.
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "net/address.h"
+#include "net/resolver.h"
 #include "net/socket.h"
 #include "record/names.h"
 
@@ -44,18 +45,18 @@ class Dialer {
   using Done = std::function<void(DialResult)>;
 
   // Done is called once, never from inside start() itself, unless cancelled before.
-  static Dialer* start(uv_loop_t* loop, DialRequest request, Done done);
+  static Dialer* start(uv_loop_t* loop, Resolver& resolver, DialRequest request, Done done);
   void cancel();
 
  private:
   struct Attempt;
-  struct Lookup;
 
-  Dialer(uv_loop_t* loop, DialRequest request, Done done);
+  Dialer(uv_loop_t* loop, Resolver& resolver, DialRequest request, Done done);
   ~Dialer();
 
   void begin();
-  void on_resolved(int status, std::vector<Address> addresses);
+  void on_resolved(int status, const std::vector<relay::IpAddress>& addresses);
+  bool all_allowed() const;
   void next();
   bool launch(const Address& address);
   void on_attempt(Attempt* attempt, int error);
@@ -67,13 +68,14 @@ class Dialer {
   static void on_timer(uv_timer_t* timer) noexcept;
 
   uv_loop_t* loop_;
+  Resolver& resolver_;
   DialRequest request_;
   Done done_;
   uv_timer_t timer_{};
   std::vector<Address> addresses_;
   std::size_t next_ = 0;
   std::vector<Attempt*> attempts_;
-  Lookup* lookup_ = nullptr;
+  Resolver::Ticket lookup_ = 0;
   std::int64_t deadline_ns_ = 0;
   int last_error_ = 0;
   unsigned pins_ = 0;

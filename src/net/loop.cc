@@ -11,7 +11,7 @@ namespace llmrec::net {
 
 Loop::Loop(Shared& shared) : shared_(shared) {}
 
-Result<std::unique_ptr<Loop>> Loop::make(Shared& shared, std::vector<UniqueFd> listeners) {
+Result<std::unique_ptr<Loop>> Loop::make(Shared& shared, std::vector<Entrance> entrances) {
   std::unique_ptr<Loop> loop(new Loop(shared));
   const Error failed{Code::resource, "cannot make an event loop: out of descriptors or memory"};
   if (uv_loop_init(&loop->loop_) != 0) return failed;
@@ -27,9 +27,11 @@ Result<std::unique_ptr<Loop>> Loop::make(Shared& shared, std::vector<UniqueFd> l
   uv_timer_init(&loop->loop_, &loop->checkpoint_timer_);
   loop->wake_.data = loop->drain_timer_.data = loop->checkpoint_timer_.data = loop.get();
   Loop* self = loop.get();
-  for (UniqueFd& fd : listeners) {
+  for (Entrance& entrance : entrances) {
     auto listener = std::make_unique<Listener>(
-        [self](UniqueFd accepted, const Address& at) { self->on_accept(std::move(accepted), at); },
+        [self, door = entrance.door](UniqueFd accepted, const Address& at) {
+          self->on_accept(std::move(accepted), *door, at);
+        },
         [self] {
           const auto& most = self->shared_.settings.sessions_max;
           const auto open = self->shared_.counters.sessions.load(std::memory_order_relaxed);
@@ -38,7 +40,7 @@ Result<std::unique_ptr<Loop>> Loop::make(Shared& shared, std::vector<UniqueFd> l
           return false;
         },
         [] {});
-    if (!listener->open(&loop->loop_, std::move(fd))) return failed;
+    if (!listener->open(&loop->loop_, std::move(entrance.fd))) return failed;
     loop->listeners_.push_back(std::move(listener));
   }
   return loop;
@@ -68,9 +70,9 @@ void Loop::wake_to_drain(std::int64_t grace_ns) {
   uv_async_send(&wake_);
 }
 
-void Loop::on_accept(UniqueFd fd, const Address& listener) {
+void Loop::on_accept(UniqueFd fd, const Door& door, const Address& listener) {
   shared_.counters.connections.fetch_add(1, std::memory_order_relaxed);
-  Session::accept(*this, std::move(fd), listener);
+  Session::accept(*this, std::move(fd), door, listener);
 }
 
 void Loop::add(Session* session) {

@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "net/listener.h"
+#include "net/resolver.h"
 #include "net/shared.h"
 #include "tls/engine.h"
 
@@ -24,7 +25,12 @@ class Session;
 
 class Loop {
  public:
-  static Result<std::unique_ptr<Loop>> make(Shared& shared, std::vector<UniqueFd> listeners);
+  // A listening socket and how its clients come in.
+  struct Entrance {
+    UniqueFd fd;
+    const Door* door = nullptr;  // outlives the loop
+  };
+  static Result<std::unique_ptr<Loop>> make(Shared& shared, std::vector<Entrance> entrances);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -38,6 +44,7 @@ class Loop {
 
   uv_loop_t* uv() { return &loop_; }
   Shared& shared() { return shared_; }
+  Resolver& resolver() { return resolver_; }
   Instant now() const { return {static_cast<std::int64_t>(uv_hrtime())}; }
   bool draining() const { return draining_; }
 
@@ -53,7 +60,7 @@ class Loop {
  private:
   explicit Loop(Shared& shared);
   void run();
-  void on_accept(UniqueFd fd, const Address& listener);
+  void on_accept(UniqueFd fd, const Door& door, const Address& listener);
   void begin_drain(std::int64_t grace_ns);
   void end_all();
   void checkpoint();
@@ -63,6 +70,7 @@ class Loop {
 
   Shared& shared_;
   uv_loop_t loop_{};
+  Resolver resolver_{&loop_};
   uv_async_t wake_{};
   uv_timer_t drain_timer_{};
   uv_timer_t checkpoint_timer_{};

@@ -16,6 +16,24 @@ RecordPayload::RecordPayload(record::Record&& record, store::Kind kind)
 
 store::Entry RecordPayload::encode() { return to_entry(record_, kind()); }
 
+ToolResultSeen::ToolResultSeen(std::string call_id)
+    : Payload({}, store::Kind::final, sizeof(ToolResultSeen) + call_id.size()),
+      call_id_(std::move(call_id)) {}
+
+std::optional<store::Entry> ToolResultSeen::amend(const store::Row& row) {
+  auto record = record::decode(row.blob);
+  if (!record) return std::nullopt;
+  for (record::ToolCall& call : record->tool_calls) {
+    if (call.id != call_id_ || call.execution_observed) continue;
+    call.execution_observed = true;
+    if (!call.arguments_completed) {
+      record->warnings.insert(record::Warning::executed_incomplete);
+    }
+    return to_entry(*record, row.kind);
+  }
+  return std::nullopt;
+}
+
 store::Entry to_entry(const record::Record& r, store::Kind kind) {
   store::Entry entry;
   entry.key = r.request_id;

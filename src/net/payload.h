@@ -16,6 +16,20 @@ class RecordPayload final : public store::Payload {
   record::Record record_;
 };
 
+// A later request carried the result of a tool call: the record of the call learns that it was
+// executed, and is flagged where its arguments had not been whole.
+class ToolResultSeen final : public store::Payload {
+ public:
+  explicit ToolResultSeen(std::string call_id);
+  bool is_amendment() const override { return true; }
+  Bytes subject() const override { return call_id_; }
+  store::Entry encode() override { return {}; }
+  std::optional<store::Entry> amend(const store::Row&) override;
+
+ private:
+  std::string call_id_;
+};
+
 // What the store keeps of a record, with all the names by which it can be found.
 store::Entry to_entry(const record::Record& record, store::Kind kind);
 

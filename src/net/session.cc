@@ -15,45 +15,44 @@ using record::CloseHow;
 using record::ErrorType;
 using record::Party;
 using relay::Action;
-using relay::HelloState;
 using tls::EngineStatus;
 
 tap::Dir direction(relay::Side from) {
   return from == relay::Side::client ? tap::Dir::request : tap::Dir::response;
 }
 
-std::string errno_name(int error) { return uv_err_name(uv_translate_sys_error(error)); }
-
 }  // namespace
 
 // --- life
 // -------------------------------------------------------------------------------------------
 
-Session::Session(Loop& loop, const Address& listener)
+Session::Session(Loop& loop, const Door& door, const Address& listener)
     : loop_(loop),
       client_(loop, client_events_),
       upstream_(std::make_unique<Peer>(loop, upstream_events_)),
-      opening_(std::make_unique<Opening>()),
+      door_(door),
       accepted_(loop.now()),
       listener_is_loopback_(relay::classify(listener.ip) == relay::AddressClass::loopback) {
   const Settings& settings = loop.shared().settings;
   facts_.wall = read_clocks();
   facts_.tags = settings.tags;
   facts_.budgets = settings.budgets;
+  facts_.prices = settings.prices ? &*settings.prices : nullptr;
 }
 
 Session::~Session() { loop_.remove(this); }
 
-void Session::accept(Loop& loop, UniqueFd fd, const Address& listener) {
+void Session::accept(Loop& loop, UniqueFd fd, const Door& door, const Address& listener) {
   tune(fd.get());
-  auto* self = new Session(loop, listener);
+  auto* self = new Session(loop, door, listener);
   loop.add(self);
   uv_timer_init(loop.uv(), &self->timer_);
   self->timer_.data = self;
   ++self->pins_;
   if (!self->client_.socket().open(loop.uv(), std::move(fd))) return self->close();
   ++self->pins_;
-  self->arm(limits::kConnectHeadNs);
+  self->opening_ = std::make_unique<Opening>(*self, door, self->listener_is_loopback_);
+  self->opening_->begin();
   self->update_interest();
 }
 
@@ -68,10 +67,7 @@ void Session::close() {
         tap::tunnel_record(mint(accepted_), facts_, blind_reason_, side_end(Side::upstream),
                            side_end(Side::client), to_upstream_, to_client_, accepted_, now()));
   }
-  if (opening_ && opening_->dialer != nullptr) {
-    std::exchange(opening_->dialer, nullptr)->cancel();
-    --pins_;  // the timer's is still held
-  }
+  if (opening_) opening_->cancel();
   client_.socket().close();
   upstream_->socket().close();
   uv_close(reinterpret_cast<uv_handle_t*>(&timer_),
@@ -93,27 +89,25 @@ void Session::arm(std::int64_t ns) {
 
 void Session::disarm() { uv_timer_stop(&timer_); }
 
-std::string Session::authority() const {
-  const std::string& host = facts_.host;
-  const bool v6 = host.find(':') != std::string::npos;
-  return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(facts_.port);
+std::string Session::authority() const { return net::authority(facts_.host, facts_.port); }
+
+void Session::on_socket_closed() {
+  std::erase_if(retired_, [](const auto& peer) { return !peer->socket().has_handle(); });
+  unpin();
 }
 
 // --- events
 // -----------------------------------------------------------------------------------------
 
 bool Session::wants_read(Side side) const {
-  const bool client = side == Side::client;
   switch (phase_) {
-    case Phase::head:
-    case Phase::hello:
-    case Phase::client_tls:
-    case Phase::lingering:
-      return client;
-    case Phase::upstream_tls:
-      return !client;
+    case Phase::opening:
+      return opening_ && opening_->wants_read(side);
     case Phase::relay:
+      if (side == Side::client && leg_ && requests_wait()) return false;
       return relay_.wants_read(side);
+    case Phase::lingering:
+      return side == Side::client;
     default:
       return false;
   }
@@ -126,7 +120,9 @@ void Session::update_interest() {
 }
 
 void Session::on_readable(Side side) {
+  spent_.reset();
   read(side);
+  go_on_with_requests();
   update_interest();
 }
 
@@ -150,6 +146,7 @@ void Session::read(Side side) {
 }
 
 void Session::on_writable(Side side) {
+  spent_.reset();
   if (!peer(side).flush()) relay_.on_write_failed(side);
   if (phase_ == Phase::lingering) {
     if (client_.queued() == 0) client_.socket().shut_down_writing();
@@ -159,40 +156,37 @@ void Session::on_writable(Side side) {
     take_steps();
     const Side source = relay::other(side);
     if (phase_ == Phase::relay && peer(source).socket().broken()) read(source);
+    go_on_with_requests();
   }
   update_interest();
 }
 
 void Session::on_broken(Side side) {
+  spent_.reset();
   if (phase_ == Phase::closed) return;
   if (phase_ == Phase::resetting) return close();
   if (wants_read(side)) {
     read(side);
     // Its last octets may have begun a dial, for which nobody waits any more.
-    const bool dialling = phase_ == Phase::dialing || phase_ == Phase::redialing;
+    const bool dialling = phase_ == Phase::opening && opening_->reaching();
     if (side == Side::client && dialling) on_end(side, Io::reset, ECONNRESET);
   } else if (side == Side::client || phase_ != Phase::relay || peer(side).write_failed) {
     // It will not take anything more, and what it still has for us nobody waits for.
     on_end(side, Io::reset, ECONNRESET);
   }
+  go_on_with_requests();
   update_interest();
 }
 
 void Session::on_octets(Side side, Bytes octets) {
   switch (phase_) {
-    case Phase::head:
-      return on_head(octets);
-    case Phase::upstream_tls:
-      return on_upstream_tls(octets);
-    case Phase::hello:
-      return on_hello(octets);
-    case Phase::client_tls:
-      return on_client_tls(octets);
+    case Phase::opening:
+      return opening_->on_octets(side, octets);
     case Phase::relay:
       return relay_octets(side, octets);
     case Phase::lingering:
-      opening_->lingered += octets.size();
-      if (opening_->lingered > limits::kLingerOctets) close();
+      lingered_ += octets.size();
+      if (lingered_ > limits::kLingerOctets) close();
       return;
     default:
       return;
@@ -200,47 +194,20 @@ void Session::on_octets(Side side, Bytes octets) {
 }
 
 void Session::on_end(Side side, Io io, int error) {
-  const CloseHow how = io == Io::eof        ? CloseHow::fin
-                       : error == ETIMEDOUT ? CloseHow::timeout
-                                            : CloseHow::reset;
   if (phase_ == Phase::relay) return relay_end(side, io, error);
-  // An upstream that is verified and waits for the client: the relay will see it.
-  if (side == Side::upstream && phase_ != Phase::upstream_tls) return;
-  if (peer(side).close_how == CloseHow::none) peer(side).close_how = how;
-  if (side == Side::upstream) {
-    upstream_->tls()->feed_eof();
-    return upstream_tls_failed(io == Io::eof ? "eof" : errno_name(error));
+  if (phase_ == Phase::opening) {
+    if (opening_->on_end(side, io, error) && phase_ == Phase::relay) relay_end(side, io, error);
+    return;
   }
-  switch (phase_) {
-    case Phase::hello:
-    case Phase::client_tls:
-      setup_failed(ErrorType::client_tls_failed, io == Io::eof ? "eof" : errno_name(error),
-                   Party::client);
-      break;
-    case Phase::dialing:
-    case Phase::upstream_tls:
-      setup_failed(ErrorType::request_incomplete, "client_left", Party::client);
-      break;
-    default:
-      break;
-  }
-  close();
+  if (side == Side::client) close();
 }
 
 void Session::on_timer() {
+  spent_.reset();
   switch (phase_) {
-    case Phase::head:
-      return refuse({.status = 408,
-                     .proxy_error = "http_request_error",
-                     .details = "connect_head_timeout",
-                     .text = "the CONNECT request did not come in time"});
-    case Phase::upstream_tls:
-      return upstream_tls_failed("timeout");
-    case Phase::hello:
-    case Phase::client_tls:
-      client_.close_how = CloseHow::timeout;
-      setup_failed(ErrorType::client_tls_failed, "timeout", Party::recorder);
-      return close();
+    case Phase::opening:
+      opening_->on_timer();
+      return update_interest();
     case Phase::resetting:
       return poll_reset();
     case Phase::relay:
@@ -250,268 +217,47 @@ void Session::on_timer() {
   }
 }
 
-// --- opening
-// ----------------------------------------------------------------------------------------
+// --- for the opening
+// --------------------------------------------------------------------------------
 
-void Session::on_head(Bytes octets) {
-  std::size_t consumed = 0;
-  const relay::ConnectState state = opening_->connect.feed(octets, consumed);
-  if (state == relay::ConnectState::need_more) return;
-  disarm();
-  const relay::ConnectParser& connect = opening_->connect;
-  if (state == relay::ConnectState::refuse) {
-    log::info("connect", "refused a client: " + std::string(connect.refuse_reason()));
-    return refuse({.status = connect.refuse_status(),
-                   .proxy_error = "http_request_error",
-                   .details = {},
-                   .text = std::string(connect.refuse_reason())});
-  }
-  opening_->early.assign(octets.substr(consumed));
-  route();
-}
-
-void Session::route() {
-  const relay::ConnectRequest& request = opening_->connect.request();
-  const Settings& settings = loop_.shared().settings;
-  facts_.host = request.host;
-  facts_.port = request.port;
-  if (!request.user.empty()) facts_.tags.emplace_back("route", request.user);
-  opening_->entry = settings.recorded.match(request.host, request.port);
-  recorded_ = opening_->entry != nullptr;
-  if (recorded_) facts_.dialect = opening_->entry->dialect;
-  if (!recorded_ && settings.deny_unlisted) {
-    return refuse({.status = 403,
-                   .proxy_error = "http_request_denied",
-                   .details = "destination_not_listed",
-                   .text = authority() + " is not listed; add --record " + facts_.host});
-  }
-  dial({}, Phase::dialing);
-}
-
-void Session::dial(std::vector<Address> addresses, Phase phase) {
-  phase_ = phase;
-  const Settings& settings = loop_.shared().settings;
-  const relay::ConnectRequest& request = opening_->connect.request();
-  DialRequest dial{.host = request.dial_host,
-                   .port = request.port,
-                   .addresses = std::move(addresses),
-                   .timeout_ns = settings.connect_timeout_ns,
-                   .allowed = {}};
-  bool named = opening_->entry != nullptr && !opening_->entry->is_glob;
-  for (const ConnectTo& rule : settings.connect_to) {
-    if ((!rule.host.empty() && rule.host != request.host) ||
-        (rule.port != 0 && rule.port != request.port)) {
-      continue;
-    }
-    if (!rule.to_host.empty()) dial.host = rule.to_host;
-    if (rule.to_port != 0) dial.port = rule.to_port;
-    named = true;
-    break;
-  }
-  const relay::DestinationPolicy policy{.listener_is_loopback = listener_is_loopback_};
-  const Shared& shared = loop_.shared();
-  const std::uint16_t port = dial.port;
-  dial.allowed = [policy, named, port, &shared](const relay::IpAddress& ip) {
-    // Our own listeners would answer with another CONNECT's worth of nothing.
-    const bool ours = std::any_of(shared.listening.begin(), shared.listening.end(),
-                                  [&](const Address& a) { return a.port == port && a.ip == ip; });
-    return !ours && relay::allowed(relay::classify(ip), policy, named);
-  };
+bool Session::take_upstream(UniqueFd fd) {
+  if (!upstream_->socket().open(loop_.uv(), std::move(fd))) return false;
   ++pins_;
-  opening_->dialer = Dialer::start(loop_.uv(), std::move(dial), [this](DialResult result) {
-    if (opening_) opening_->dialer = nullptr;
-    --pins_;  // more are held: this is never the last
-    on_dialled(std::move(result));
-    update_interest();
-  });
+  return true;
 }
 
-void Session::on_dialled(DialResult result) {
-  if (phase_ == Phase::closed) return;
-  const bool again = phase_ == Phase::redialing;
-  if (result.error != ErrorType::none) {
-    if (again) return close();  // 200 is said already; all we can do is hang up
-    if (recorded_) setup_failed(result.error, result.detail, Party::none);
-    return refuse(refusal_for(result, authority()));
-  }
-  opening_->upstream_address = result.address;
-  if (!upstream_->socket().open(loop_.uv(), std::move(result.fd))) return close();
-  ++pins_;
-  if (again || !recorded_) {
-    if (!again) client_.send_raw(kEstablished);
-    return start_relay();
-  }
-  facts_.time_to_connect_ns = result.connect_ns;
-  tls::UpstreamName name;
-  name.host = facts_.host;
-  auto ssl = tls::new_upstream(loop_.shared().upstream.get(), name);
-  if (!ssl) {
-    log::warn("tls", ssl.error().detail);
-    return upstream_tls_failed("internal");
-  }
-  upstream_->tls().emplace(*std::move(ssl), tls::Role::upstream);
-  phase_ = Phase::upstream_tls;
-  tls_started_ = now();
-  arm(limits::kHandshakeNs);
-  if (!upstream_->start_tls()) upstream_tls_failed("internal");
-}
-
-void Session::on_upstream_tls(Bytes octets) {
-  const Peer::Plain p = upstream_->decrypt(octets);
-  if (p.status == EngineStatus::failed) return upstream_tls_failed({});
-  if (!upstream_->tls()->handshake_complete()) return;
-  if (!p.octets.empty()) {
-    // Application data before any request: nobody speaks HTTP so. The engine has already decrypted
-    // it, and it cannot be given back.
-    return upstream_tls_failed("unexpected_data");
-  }
-  facts_.time_to_tls_ns = now() - tls_started_;
-  on_upstream_ready();
-}
-
-void Session::upstream_tls_failed(std::string_view how) {
-  disarm();
-  const tls::Engine& engine = *upstream_->tls();
-  const bool certificate = engine.verify_result() != X509_V_OK;
-  const std::string alert = engine.alert_received();
-  std::string detail(how);
-  if (certificate) {
-    detail = engine.verify_error_name();
-  } else if (!alert.empty()) {
-    detail = "tls_alert:" + alert;
-    upstream_->close_how = CloseHow::tls_alert;
-    upstream_->alert = alert;
-  } else if (detail.empty()) {
-    detail = "handshake_failure";
-  }
-  setup_failed(certificate ? ErrorType::tls_certificate_invalid : ErrorType::tls_handshake_failed,
-               detail, certificate ? Party::recorder : Party::upstream);
-  upstream_->socket().close();
-  const std::string_view type = certificate     ? "tls_certificate_error"
-                                : alert.empty() ? "tls_protocol_error"
-                                                : "tls_alert_received";
-  std::string text = certificate ? "the certificate of " + authority() + " is not valid ("
-                                 : "TLS with " + authority() + " failed (";
-  text += detail + ")";
-  if (certificate) text += "; a private CA is added with --upstream-ca";
-  refuse({.status = how == "timeout" ? 504 : 502,
-          .proxy_error = type,
-          .details = detail,
-          .text = text});
-}
-
-void Session::on_upstream_ready() {
-  client_.send_raw(kEstablished);
-  phase_ = Phase::hello;
-  arm(limits::kHandshakeNs);
-  if (!opening_->early.empty()) on_hello({});
-}
-
-void Session::on_hello(Bytes octets) {
-  opening_->early.append(octets);
-  switch (opening_->hello.look(opening_->early)) {
-    case HelloState::need_more:
-      return;
-    case HelloState::not_tls:
-      return go_blind("not_tls");
-    case HelloState::malformed:
-      return go_blind("malformed_client_hello");
-    case HelloState::ready:
-      break;
-  }
-  const relay::ClientHello& hello = opening_->hello.hello();
-  if (!hello.offers_http1()) {
-    if (loop_.shared().settings.refuse_h2) {
-      setup_failed(ErrorType::client_tls_failed, "http2_only", Party::recorder);
-      return close();
-    }
-    return go_blind("http2");
-  }
-  if (hello.has_sni && hello.sni != facts_.host && !opening_->connect.request().host_is_ip) {
-    return go_blind("sni_mismatch");
-  }
-  // Never weaker than what the client would have accepted.
-  if (hello.tls13_only && upstream_->tls()->version() != "TLSv1.3") return go_blind("tls_version");
-  open_client_tls();
-}
-
-// The client's octets were not ours to open: they go, unread, over a connection that never was.
-void Session::go_blind(std::string_view why) {
-  disarm();
-  log::info("connect", authority() + " is tunnelled unopened: " + std::string(why));
-  recorded_ = false;
-  const Address address = opening_->upstream_address;
+void Session::retire_upstream() {
   upstream_->send_notify();
   upstream_->socket().close();
-  retired_upstream_ = std::move(upstream_);
+  if (upstream_->socket().has_handle()) retired_.push_back(std::move(upstream_));
   upstream_ = std::make_unique<Peer>(loop_, upstream_events_);
+}
+
+void Session::set_blind(std::string_view why) {
   blind_reason_ = why;
-  dial({address}, Phase::redialing);
+  recorded_ = false;
 }
 
-void Session::open_client_tls() {
-  auto ssl = tls::new_client_facing(loop_.shared().client_facing.get());
-  if (ssl) {
-    const std::int64_t unix_seconds = facts_.wall.unix_us_at(now()) / 1'000'000;
-    const auto minted = loop_.shared().mint->apply(ssl->get(), facts_.host, unix_seconds);
-    if (!minted) {
-      log::error("tls", minted.error().detail);
-      return go_blind("no_certificate");
-    }
-  } else {
-    log::error("tls", ssl.error().detail);
-    return go_blind("no_tls_context");
-  }
-  client_.tls().emplace(*std::move(ssl), tls::Role::client_facing);
-  phase_ = Phase::client_tls;
-  const std::string early = std::exchange(opening_->early, {});
-  on_client_tls(early);
-}
-
-void Session::on_client_tls(Bytes octets) {
-  const Peer::Plain p = client_.decrypt(octets);
-  if (p.status == EngineStatus::failed || !p.sent) return client_tls_failed();
-  if (!client_.tls()->handshake_complete()) {
-    if (p.status == EngineStatus::closed) client_tls_failed();
-    return;
-  }
-  // The first request may have come with the end of the handshake, and even the good-bye.
-  const std::string first(p.octets);
-  const bool closed = p.status == EngineStatus::closed;
-  start_relay();
-  if (!first.empty() && phase_ == Phase::relay) relay_plain(Side::client, first);
-  if (closed && phase_ == Phase::relay) relay_notify(Side::client);
-}
-
-void Session::client_tls_failed() {
-  disarm();
-  const tls::Engine& engine = *client_.tls();
-  client_.alert = engine.alert_received();
-  std::string detail = client_.alert.empty() ? std::string(engine.failure()) : client_.alert;
-  if (!client_.alert.empty()) client_.close_how = CloseHow::tls_alert;
-  const bool distrust = engine.peer_distrusts_us();
-  setup_failed(distrust ? ErrorType::client_untrusted_ca : ErrorType::client_tls_failed, detail,
-               Party::client);
-  if (distrust) {
-    log::warn("tls", "a client does not trust our CA for " + authority() + " (alert " + detail +
-                         "): point it at the file of --ca-bundle-out, see llmrec(7)");
-  }
-  linger();
-}
-
-void Session::start_relay() {
+void Session::start_relay(std::string first, bool client_closed) {
   disarm();
   phase_ = Phase::relay;
-  const std::string early = std::exchange(opening_->early, {});
-  opening_.reset();
+  spent_ = std::move(opening_);  // one of its functions is our caller
+  const std::string of_upstream = std::exchange(upstream_octets_, {});
   if (recorded_) {
     start_tap();
-  } else {
+  } else if (!leg_) {
     loop_.shared().counters.tunnels_blind.fetch_add(1, std::memory_order_relaxed);
-    if (!early.empty()) relay_octets(Side::client, early);
   }
+  if (leg_) {
+    relay_requests({});
+  } else if (!first.empty()) {
+    client_.is_tls() ? relay_plain(Side::client, first, now()) : relay_octets(Side::client, first);
+  }
+  if (client_closed && phase_ == Phase::relay) relay_notify(Side::client);
+  if (!of_upstream.empty() && phase_ == Phase::relay) relay_octets(Side::upstream, of_upstream);
   // It may have broken while nobody was to read it; no event will tell again.
   if (phase_ == Phase::relay && upstream_->socket().broken()) read(Side::upstream);
+  update_interest();
 }
 
 void Session::start_tap() {
@@ -525,10 +271,24 @@ void Session::refuse(const Refusal& refusal) {
   linger();
 }
 
+void Session::refuse_request() {
+  log::info("forward", "refused a client: " + std::string(leg_->refuse_reason()));
+  refuse({.status = leg_->refuse_status(),
+          .proxy_error = "http_request_error",
+          .details = {},
+          .text = std::string(leg_->refuse_reason())});
+}
+
+void Session::reset_client() {
+  client_.socket().reset_on_close();
+  close();
+}
+
 // Sends what is queued, says FIN and reads on for a while: closing with unread octets would send an
 // RST, and the client might lose our answer.
 void Session::linger() {
   phase_ = Phase::lingering;
+  if (opening_) opening_->cancel();
   upstream_->socket().close();
   if (client_.queued() == 0) client_.socket().shut_down_writing();
   arm(limits::kLingerNs);
@@ -556,18 +316,91 @@ void Session::record_unused() {
   }
 }
 
+// --- clear HTTP
+// -------------------------------------------------------------------------------------
+
+void Session::begin_leg(relay::HttpLeg::Kind kind, std::string host) {
+  leg_ = std::make_unique<relay::HttpLeg>(kind, std::move(host));
+}
+
+void Session::hold(Bytes octets) {
+  if (held_.empty()) held_since_ = now();
+  held_.append(octets);
+}
+
+relay::HttpLeg::Next Session::find_request() {
+  Bytes input = held_;
+  const relay::HttpLeg::Next next = leg_->next(input).next;
+  held_.erase(0, held_.size() - input.size());
+  return next;
+}
+
+bool Session::requests_wait() const {
+  return !held_.empty() || route_waits_ || !leg_->wants_more();
+}
+
+void Session::go_on_with_requests() {
+  if (phase_ == Phase::relay && leg_ && requests_wait()) relay_requests({});
+}
+
+// What is held has its turn first. The tap is told when the octets came, not when they could go on.
+void Session::relay_requests(Bytes octets) {
+  const Instant arrived = requests_wait() ? held_since_ : now();
+  std::string held = std::exchange(held_, {});
+  Bytes input = octets;
+  if (!held.empty()) input = held.append(octets);
+  route_waits_ = false;
+  while (phase_ == Phase::relay) {
+    const relay::HttpLeg::Step step = leg_->next(input);
+    switch (step.next) {
+      case relay::HttpLeg::Next::send:
+        relay_plain(Side::client, step.octets, arrived);
+        break;
+      case relay::HttpLeg::Next::more:
+        return keep_requests(input, arrived);
+      case relay::HttpLeg::Next::route:
+        keep_requests(input, arrived);
+        route_waits_ = client_.queued() != 0;  // the last answer is still on its way
+        if (!route_waits_) change_origin();
+        return;
+      case relay::HttpLeg::Next::refuse:
+        return refuse_request();
+      case relay::HttpLeg::Next::give_up:
+        return cut(tap::End::none);
+    }
+  }
+}
+
+void Session::keep_requests(Bytes input, Instant arrived) {
+  held_.assign(input);
+  held_since_ = arrived;
+}
+
+// All that was asked is answered and delivered, and the next request goes elsewhere.
+void Session::change_origin() {
+  if (tap_) tap_->on_over(tap::End::none, now());
+  tap_.reset();
+  retire_upstream();
+  relay_ = relay::Relay();
+  to_client_ = to_upstream_ = 0;
+  disarm();
+  phase_ = Phase::opening;
+  opening_ = std::make_unique<Opening>(*this, door_, listener_is_loopback_);
+  opening_->begin_again();
+}
+
 // --- relaying
 // ---------------------------------------------------------------------------------------
 
 void Session::relay_octets(Side side, Bytes octets) {
   Peer& from = peer(side);
   if (!from.is_tls()) {
-    relay_plain(side, octets);
-    return;
+    if (leg_ && side == Side::client) return relay_requests(octets);
+    return relay_plain(side, octets, now());
   }
   const Peer::Plain p = from.decrypt(octets);
   if (!p.sent) relay_.on_write_failed(side);
-  if (!p.octets.empty()) relay_plain(side, p.octets);
+  if (!p.octets.empty()) relay_plain(side, p.octets, now());
   if (p.status == EngineStatus::closed) {
     relay_notify(side);
   } else if (p.status == EngineStatus::failed || key_update_flood(side)) {
@@ -581,9 +414,8 @@ void Session::relay_octets(Side side, Bytes octets) {
   take_steps();
 }
 
-void Session::relay_plain(Side side, Bytes plain) {
-  // The tap sees the octets later, but they came now: what the client sees cannot be earlier.
-  const Instant arrived = now();
+// The tap sees the octets later than they came: what the client sees cannot be earlier.
+void Session::relay_plain(Side side, Bytes plain, Instant arrived) {
   const Side sink = relay::other(side);
   Peer& to = peer(sink);
   if (!to.write_failed && !to.send_plain(plain)) relay_.on_write_failed(sink);
@@ -597,6 +429,10 @@ void Session::relay_plain(Side side, Bytes plain) {
       if (uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_)) == 0) arm(limits::kBudgetPollNs);
     }
     if (loop_.draining() && tap_->running() == 0) end_now();
+  }
+  if (leg_ && side == Side::upstream) {
+    leg_->answered(plain);
+    if (loop_.draining() && !tap_ && leg_->idle()) end_now();
   }
   take_steps();
 }
@@ -626,7 +462,7 @@ void Session::relay_end(Side side, Io io, int error) {
     const bool first = from.close_how == CloseHow::none;
     if (first) from.close_how = CloseHow::fin;
     if (from.is_tls()) from.tls()->feed_eof();
-    relay_.on_fin(side);
+    mirror_fin(side, first);
     if (first) tell_tap_end(side);
   } else {
     if (from.close_how == CloseHow::none) {
@@ -635,6 +471,17 @@ void Session::relay_end(Side side, Io io, int error) {
     side_is_gone(side);
   }
   take_steps();
+}
+
+// Between TLS and clear text an end has to be said in the other's words. A FIN is how clear text
+// ends in order. TLS that ends so was cut: where the client takes the close for the end of a body,
+// only an RST keeps it from believing that it has all.
+void Session::mirror_fin(Side side, bool first) {
+  const bool tls_to_clear = peer(side).is_tls() && !peer(relay::other(side)).is_tls();
+  const bool clear_to_tls = !peer(side).is_tls() && peer(relay::other(side)).is_tls();
+  if (clear_to_tls) relay_.on_notify(side);
+  if (tls_to_clear && first && leg_ && leg_->body_until_close()) return relay_.on_reset(side);
+  relay_.on_fin(side);
 }
 
 void Session::side_is_gone(Side side) {
@@ -703,8 +550,8 @@ void Session::poll_reset() {
 // ------------------------------------------------------------------------------
 
 void Session::on_drain() {
-  const bool running = phase_ == Phase::relay && (!tap_ || tap_->running() != 0);
-  if (!running) end_now();
+  const bool running = tap_ ? tap_->running() != 0 : leg_ ? !leg_->idle() : true;
+  if (phase_ != Phase::relay || !running) end_now();
 }
 
 void Session::end_now() {
@@ -719,7 +566,7 @@ void Session::end_now() {
 
 // Ends a running call. By resets: a clean end would look like the end of the answer.
 void Session::cut(tap::End reason) {
-  tap_->on_over(reason, now());
+  if (tap_) tap_->on_over(reason, now());
   client_.socket().reset_on_close();
   upstream_->socket().reset_on_close();
   close();
@@ -755,6 +602,12 @@ void Session::on_finished(record::Record&& record) {
                              " " + std::string(record::name(record.error_type)));
   }
   loop_.shared().keep(store::Kind::final, std::move(record));
+}
+
+std::unique_ptr<tap::BodyDigest> Session::digest() { return loop_.shared().digest(); }
+
+std::optional<tap::Relation> Session::on_asked(tap::Asking&& asking, Instant now) {
+  return loop_.shared().relate(asking, now);
 }
 
 }  // namespace llmrec::net

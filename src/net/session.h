@@ -1,19 +1,14 @@
-// One connection from a client and the one to its upstream: opens them in the right order, then
-// moves octets and ends both ways, and shows the tap what it has moved.
+// One connection from a client and the one to its upstream: moves octets and ends both ways, and
+// shows the tap what it has moved. How it begins is net/opening.h's matter.
 //
-// Lifetime: a session owns itself. pins_ counts its open uv handles and its dialer; close() is
-// idempotent and closes what is open; the last unpin() deletes. Nothing outside keeps a pointer
-// but the loop's list, which the destructor leaves.
+// Lifetime: a session owns itself. pins_ counts its open uv handles; close() is idempotent and
+// closes what is open; the last unpin() deletes. Nothing outside keeps a pointer but the loop's
+// list, which the destructor leaves.
 // Loop thread only.
 //
-// Phases of a CONNECT:
-//   head          reading the CONNECT head
-//   dialing       resolving and connecting
-//   upstream_tls  a recorded host: its TLS is verified before the client is told 200
-//   hello         200 is sent; reading the ClientHello, to see whether it is ours to open
-//   redialing     it is not: the octets go blind over a fresh connection
-//   client_tls    our handshake with the client
-//   relay         octets both ways
+// Phases:
+//   opening       until there are two connections that belong together
+//   relay         octets both ways; a forward client may go back to opening between two calls
 //   lingering     our refusal is sent; reading until the client has taken it
 //   resetting     waiting for the last acknowledgement before an RST
 //   closed
@@ -23,12 +18,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "net/dialer.h"
+#include "net/opening.h"
 #include "net/peer.h"
 #include "net/refusal.h"
-#include "relay/connect.h"
-#include "relay/hello.h"
+#include "net/shared.h"
+#include "relay/http_leg.h"
 #include "relay/relay.h"
 #include "tap/tap.h"
 
@@ -38,29 +35,51 @@ class Loop;
 
 class Session final : private tap::TapHost {
  public:
-  static void accept(Loop& loop, UniqueFd fd, const Address& listener);
+  static void accept(Loop& loop, UniqueFd fd, const Door& door, const Address& listener);
 
   void on_drain();  // no new calls: ends at once unless one is running
   void end_now();   // the grace is over
   void checkpoint(Instant now);
+
+  // For its Opening.
+  Loop& loop() { return loop_; }
+  Peer& client() { return client_; }
+  Peer& upstream() { return *upstream_; }
+  tap::ConnFacts& facts() { return facts_; }
+  Instant now() const;
+  std::string authority() const;
+  bool recorded() const { return recorded_; }
+  void set_recorded(bool recorded) { recorded_ = recorded; }
+  void set_blind(std::string_view why);  // a literal; not recorded, but a record says so
+  bool take_upstream(UniqueFd fd);
+  void update_interest();
+  void retire_upstream();  // its connection ends in order; a new one may be made
+  void arm(std::int64_t ns);
+  void disarm();
+  // What the upstream said before the relay began.
+  void keep_upstream_octets(Bytes octets) { upstream_octets_.append(octets); }
+  bool has_upstream_octets() const { return !upstream_octets_.empty(); }
+  // `first`: octets of the client, plain where it speaks TLS.
+  void start_relay(std::string first, bool client_closed = false);
+  void refuse(const Refusal& refusal);
+  void reset_client();
+  void linger();
+  void close();
+  void setup_failed(record::ErrorType error, std::string_view detail, record::Party by);
+
+  // Likewise, where the client speaks clear HTTP: its requests are held until they can go on.
+  void begin_leg(relay::HttpLeg::Kind kind, std::string host);
+  relay::HttpLeg* leg() { return leg_.get(); }
+  void hold(Bytes octets);
+  relay::HttpLeg::Next find_request();
+  void refuse_request();
 
   // The loop's own marks.
   std::size_t place = 0;
   bool noted = false;
 
  private:
-  enum class Phase : std::uint8_t {
-    head,
-    dialing,
-    upstream_tls,
-    hello,
-    redialing,
-    client_tls,
-    relay,
-    lingering,
-    resetting,
-    closed,
-  };
+  enum class Phase : std::uint8_t { opening, relay, lingering, resetting, closed };
   using Side = relay::Side;
 
   // Socket events, told apart by side.
@@ -69,23 +88,12 @@ class Session final : private tap::TapHost {
     void on_readable() noexcept override { session.on_readable(side); }
     void on_writable() noexcept override { session.on_writable(side); }
     void on_broken() noexcept override { session.on_broken(side); }
-    void on_socket_closed() noexcept override { session.unpin(); }
+    void on_socket_closed() noexcept override { session.on_socket_closed(); }
     Session& session;
     Side side;
   };
 
-  // What only the opening needs; gone once octets flow.
-  struct Opening {
-    relay::ConnectParser connect;
-    relay::HelloPeek hello;
-    std::string early;  // of the client, not yet passed on
-    Dialer* dialer = nullptr;
-    Address upstream_address;
-    const relay::HostEntry* entry = nullptr;  // null: not recorded
-    std::size_t lingered = 0;
-  };
-
-  Session(Loop& loop, const Address& listener);
+  Session(Loop& loop, const Door& door, const Address& listener);
   ~Session();
 
   // Events.
@@ -98,30 +106,22 @@ class Session final : private tap::TapHost {
   void on_octets(Side side, Bytes octets);
   void on_end(Side side, Io io, int error);
 
-  // Opening.
-  void on_head(Bytes octets);
-  void route();
-  void dial(std::vector<Address> addresses, Phase phase);
-  void on_dialled(DialResult result);
-  void on_upstream_tls(Bytes octets);
-  void upstream_tls_failed(std::string_view how);
-  void on_upstream_ready();
-  void on_hello(Bytes octets);
-  void go_blind(std::string_view why);
-  void open_client_tls();
-  void on_client_tls(Bytes octets);
-  void client_tls_failed();
-  void start_relay();
   void start_tap();
-  void refuse(const Refusal& refusal);
-  void setup_failed(record::ErrorType error, std::string_view detail, record::Party by);
   void record_unused();
+
+  // Clear HTTP.
+  bool requests_wait() const;
+  void go_on_with_requests();
+  void relay_requests(Bytes octets);
+  void keep_requests(Bytes input, Instant arrived);
+  void change_origin();
 
   // Relaying.
   void relay_octets(Side side, Bytes octets);
-  void relay_plain(Side side, Bytes plain);
+  void relay_plain(Side side, Bytes plain, Instant arrived);
   void relay_notify(Side side);
   void relay_end(Side side, Io io, int error);
+  void mirror_fin(Side side, bool first);
   void side_is_gone(Side side);
   void take_steps();
   void begin_reset(Side side);
@@ -136,42 +136,46 @@ class Session final : private tap::TapHost {
   Peer& peer(Side side) { return side == Side::client ? client_ : *upstream_; }
   const Peer& peer(Side side) const { return side == Side::client ? client_ : *upstream_; }
   tap::SideEnd side_end(Side side) const { return {peer(side).close_how, peer(side).alert}; }
-  void update_interest();
   bool wants_read(Side side) const;
-  void arm(std::int64_t ns);
-  void disarm();
-  void linger();
-  void close();
+  void on_socket_closed();
   void unpin();
-  std::string authority() const;
-  Instant now() const;
 
   // TapHost.
   RecordId mint(Instant now) override;
   void on_finished(record::Record&& record) override;
+  std::unique_ptr<tap::BodyDigest> digest() override;
+  std::optional<tap::Relation> on_asked(tap::Asking&& asking, Instant now) override;
 
   Loop& loop_;
   Events client_events_{*this, Side::client};
   Events upstream_events_{*this, Side::upstream};
   Peer client_;
   std::unique_ptr<Peer> upstream_;
-  std::unique_ptr<Peer> retired_upstream_;  // verified, then not used; its handle may still close
+  std::vector<std::unique_ptr<Peer>> retired_;  // until their handles are gone
   uv_timer_t timer_{};
   std::unique_ptr<Opening> opening_;
+  std::unique_ptr<Opening> spent_;  // kept for a turn: it may be what called us
+  std::unique_ptr<relay::HttpLeg> leg_;  // the client speaks clear HTTP to us
   std::unique_ptr<tap::Tap> tap_;
   relay::Relay relay_;
   tap::ConnFacts facts_;
+  const Door& door_;
+  std::string held_;             // of the client's requests, not yet passed on
+  std::string upstream_octets_;  // from before the relay
+  Instant held_since_;
   Instant accepted_;
   Instant tls_started_;
   Instant reset_deadline_;
   std::size_t unacknowledged_ = 0;  // when last looked at
+  std::size_t lingered_ = 0;
   std::string_view blind_reason_;   // static text
   std::uint64_t to_client_ = 0;     // plain octets handed to the client's side
   std::uint64_t to_upstream_ = 0;   // and to the upstream's
   unsigned pins_ = 0;
-  Phase phase_ = Phase::head;
+  Phase phase_ = Phase::opening;
   Side reset_side_ = Side::client;
   bool recorded_ = false;
+  bool route_waits_ = false;  // for the last answer to be delivered
   bool listener_is_loopback_ = true;
 };
 

@@ -2,52 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <optional>
 
 #include "base/limits.h"
-#include "relay/destination.h"
+#include "relay/authority.h"
+#include "relay/basic_auth.h"
+#include "relay/field.h"
 
 namespace llmrec::relay {
 namespace {
 
-constexpr std::size_t kUserOctets = 64;
 constexpr std::size_t kMethodOctets = 32;
 // Reserved at once: a string that grows leaves copies behind that nobody wipes.
 constexpr std::size_t kLineOctets = 1024;
-
-bool is_tchar(char c) {
-  const char l = ascii_lower(c);
-  if ((c >= '0' && c <= '9') || (l >= 'a' && l <= 'z')) return true;
-  return c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-bool is_token(std::string_view s) {
-  return !s.empty() && std::all_of(s.begin(), s.end(), is_tchar);
-}
-
-std::string_view trimmed(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
-
-int base64_value(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+' || c == '-') return 62;
-  if (c == '/' || c == '_') return 63;
-  return -1;
-}
-
-// Absolute-form (RFC 9112 §3.2.2): a scheme, "://", something.
-bool is_absolute_form(std::string_view target) {
-  const std::size_t colon = target.find("://");
-  if (colon == std::string_view::npos || colon + 3 == target.size()) return false;
-  const std::string_view scheme = target.substr(0, colon);
-  return equals_ignoring_case(scheme, "http") || equals_ignoring_case(scheme, "https");
-}
 
 }  // namespace
 
@@ -147,65 +113,17 @@ ConnectState ConnectParser::request_line(std::string_view line) {
   }
   request_.minor_version = minor == '0' ? 0 : 1;  // RFC 9110 §2.5: 1.2 is read as 1.1
   if (method == "CONNECT") return target(wanted);
-  if (is_absolute_form(wanted)) {
+  if (is_absolute_url(wanted)) {
     forward_ = true;
-    return refuse(501, "forwarding of absolute-form requests is not available");
+    return ConnectState::forward;
   }
-  return refuse(405, "this is a proxy: only CONNECT host:port is answered here");
+  return refuse(405,
+                "this is a proxy: it takes CONNECT and absolute URLs; a base URL needs --reverse");
 }
 
 ConnectState ConnectParser::target(std::string_view authority) {
-  if (authority.find('@') != std::string_view::npos) {
-    return refuse(400, "user information in the CONNECT target");
-  }
-  if (authority.find_first_of("/?#%\\") != std::string_view::npos) {
-    return refuse(400, "the CONNECT target is not host:port");
-  }
-  std::string_view host;
-  std::string_view port;
-  if (authority.starts_with('[')) {
-    const std::size_t close = authority.find(']');
-    if (close == std::string_view::npos) return refuse(400, "the bracket is not closed");
-    host = authority.substr(1, close - 1);
-    const auto ip = parse_ip_literal(host);
-    if (!ip || ip->v4) return refuse(400, "only an IPv6 address goes into brackets");
-    port = authority.substr(close + 1);
-    if (!port.starts_with(':')) return refuse(400, "the CONNECT target has no port");
-    request_.host = ip->text();
-    request_.dial_host = request_.host;
-    request_.host_is_ip = true;
-  } else {
-    const std::size_t colon = authority.find(':');
-    if (colon == std::string_view::npos) return refuse(400, "the CONNECT target has no port");
-    host = authority.substr(0, colon);
-    port = authority.substr(colon);
-    if (port.find(':', 1) != std::string_view::npos) {
-      return refuse(400, "an IPv6 address has to be in brackets");
-    }
-    if (host.empty()) return refuse(400, "the CONNECT target has no host");
-    if (is_odd_address_literal(host)) {
-      return refuse(400, "odd address literal: write four decimal numbers");
-    }
-    const std::string_view plain =
-        host.size() > 1 && host.back() == '.' ? host.substr(0, host.size() - 1) : host;
-    if (plain.size() > 253) return refuse(400, "the host name is longer than 253 characters");
-    request_.host_is_ip = parse_ip_literal(plain).has_value();
-    if (!request_.host_is_ip && !is_hostname(plain)) {
-      return refuse(400, "the CONNECT target is not a host name");
-    }
-    request_.host.assign(plain);
-    for (char& c : request_.host) c = ascii_lower(c);
-    request_.dial_host.assign(host);
-  }
-  port.remove_prefix(1);
-  unsigned number = 0;
-  const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (port.empty() || port.size() > 5 || ec != std::errc{} || end != port.data() + port.size() ||
-      number == 0 || number > 65535) {
-    return refuse(400, "the port is not a number from 1 to 65535");
-  }
-  request_.port = static_cast<std::uint16_t>(number);
-  return ConnectState::need_more;
+  const std::string_view fault = parse_authority(authority, 0, request_.to);
+  return fault.empty() ? ConnectState::need_more : refuse(400, fault);
 }
 
 ConnectState ConnectParser::field(std::string_view line) {
@@ -226,33 +144,8 @@ ConnectState ConnectParser::field(std::string_view line) {
   if (equals_ignoring_case(name, "content-length") && value != "0") {
     return refuse(400, "a CONNECT with a body");
   }
-  if (equals_ignoring_case(name, "proxy-authorization")) user_from(value);
+  if (equals_ignoring_case(name, "proxy-authorization")) request_.user = basic_user(value);
   return ConnectState::need_more;
-}
-
-// What cannot be read names nobody; it is no reason to refuse, as no password is asked for here.
-void ConnectParser::user_from(std::string_view credentials) {
-  const std::size_t space = credentials.find(' ');
-  if (space == std::string_view::npos) return;
-  if (!equals_ignoring_case(credentials.substr(0, space), "basic")) return;
-  std::string user;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : trimmed(credentials.substr(space))) {
-    const int v = base64_value(c);
-    if (v < 0) return;
-    bits = (bits << 6) | static_cast<std::uint32_t>(v);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    const char decoded = static_cast<char>((bits >> count) & 0xff);
-    if (decoded == ':') {  // here the password begins: nothing of it is decoded
-      request_.user = std::move(user);
-      return;
-    }
-    if (!is_printable_ascii(decoded) || user.size() >= kUserOctets) return;
-    user += decoded;
-  }
 }
 
 // The line may have held a password.

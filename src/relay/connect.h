@@ -1,6 +1,6 @@
 // The head of a request to the proxy port, read strictly: CONNECT host:port (RFC 9110 §9.3.6,
 // RFC 9112 §3.2.3). The request line alone decides; header fields are checked for shape only, as
-// clients send none at all (Python, HTTP/1.0) or odd ones. It is the one place that acts on HTTP.
+// clients send none at all (Python, HTTP/1.0) or odd ones.
 // Does not dial, answer or keep time. Any split of the input gives the same result and the same
 // count of consumed octets. Owner: the session. Pure; one thread at a time.
 #pragma once
@@ -11,20 +11,19 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "relay/authority.h"
 
 namespace llmrec::relay {
 
 struct ConnectRequest {
-  std::string host;       // to match with: lower case, no trailing dot; IPv6 without brackets
-  std::string dial_host;  // to dial: as sent (with its trailing dot), IPv6 without brackets
-  std::uint16_t port = 0;
-  bool host_is_ip = false;
-  std::string user;  // name out of Proxy-Authorization: Basic; printable, at most 64. The password
-                     // is never kept
+  Authority to;
+  std::string user;  // of Proxy-Authorization, see basic_auth.h
   int minor_version = 1;
 };
 
-enum class ConnectState { need_more, ready, refuse };
+// forward: an absolute-form request (`POST http://vllm:8000/... HTTP/1.1`), which is a
+// RequestRewriter's to read: head() holds all octets consumed so far.
+enum class ConnectState { need_more, ready, forward, refuse };
 
 class ConnectParser {
  public:
@@ -34,11 +33,8 @@ class ConnectParser {
 
   const ConnectRequest& request() const { return request_; }  // when ready
 
-  int refuse_status() const { return status_; }               // 400, 405, 431, 501, 505; else 0
+  int refuse_status() const { return status_; }               // 400, 405, 431, 505; else 0
   std::string_view refuse_reason() const { return reason_; }  // one line for people
-  // Absolute-form (`POST http://vllm:8000/... HTTP/1.1`): status 501 here, but a forward layer may
-  // take it over: head() holds the octets consumed so far, which end with the request line.
-  bool is_forward_request() const { return forward_; }
   Bytes head() const { return forward_ ? Bytes(line_) : Bytes(); }
 
  private:
@@ -50,7 +46,6 @@ class ConnectParser {
   ConnectState request_line(std::string_view line);
   ConnectState target(std::string_view authority);
   ConnectState field(std::string_view line);
-  void user_from(std::string_view credentials);
   void wipe_line();
 
   ConnectRequest request_;

@@ -147,6 +147,12 @@ bool read_hello(Bytes message, ClientHello& out) {
 
 }  // namespace
 
+std::string_view why_not_ours(const ClientHello& hello, std::string_view host) {
+  if (!hello.offers_http1()) return "http2";
+  if (!hello.has_sni || hello.sni == host) return {};
+  return hello.ech ? "ech" : "sni_mismatch";
+}
+
 HelloState HelloPeek::look(Bytes all) {
   if (state_ == HelloState::need_more) state_ = walk(all);
   return state_;

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
@@ -31,6 +32,12 @@ struct ClientHello {
 
   bool offers_http1() const { return !has_alpn || alpn_http1; }
 };
+
+// Why the connection of this client is not ours to open, although `host` is recorded; empty: it is.
+//   http2         it offers no HTTP/1
+//   ech           the name that it means is encrypted, and the outer one is not `host`
+//   sni_mismatch  it means another host; also where it came to an address and names a host
+std::string_view why_not_ours(const ClientHello&, std::string_view host);
 
 class HelloPeek {
  public:

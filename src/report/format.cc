@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
+#include <limits>
 
 #include "base/clock.h"
 
@@ -36,7 +38,8 @@ std::string counted(std::uint64_t n, std::string_view singular) {
 }
 
 std::string duration(std::int64_t ns) {
-  if (ns < 0) ns = 0;
+  // A damaged number is still rounded without running over.
+  ns = std::clamp<std::int64_t>(ns, 0, std::numeric_limits<std::int64_t>::max() - kNsPerSecond);
   constexpr std::int64_t kTenthOfMs = kNsPerMs / 10;
   const std::int64_t tenths_of_ms = (ns + kTenthOfMs / 2) / kTenthOfMs;
   if (tenths_of_ms < 100) return tenth(tenths_of_ms) + " ms";

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "report/format.h"
+#include "report/table.h"
 
 namespace llmrec::report {
 namespace {
@@ -16,62 +17,10 @@ using record::Status;
 
 constexpr std::size_t kIdDigits = 26;
 constexpr std::size_t kIdDigitsMin = 12;
-constexpr std::string_view kBetween = "  ";
-
-struct Cell {
-  std::string text;
-  Role role = Role::plain;
-};
-
-struct Column {
-  std::string name;
-  bool right = false;
-  std::size_t least = 0;  // it may be shortened to so much where the table is too wide; 0: never
-};
-
-using Row = std::vector<Cell>;
-
-Lines table(const std::vector<Column>& columns_of, const std::vector<Row>& rows,
-            std::size_t width_max, const std::vector<std::size_t>& shrink_first,
-            const Style& style) {
-  std::vector<std::size_t> widths;
-  std::size_t total = kBetween.size() * (columns_of.size() - 1);
-  for (std::size_t c = 0; c < columns_of.size(); ++c) {
-    std::size_t width = columns(columns_of[c].name);
-    for (const Row& row : rows) width = std::max(width, columns(row[c].text));
-    widths.push_back(width);
-    total += width;
-  }
-  for (const std::size_t c : shrink_first) {
-    if (total <= width_max) break;
-    const std::size_t least = columns_of[c].least;
-    const std::size_t less = std::min(total - width_max, widths[c] - std::min(widths[c], least));
-    widths[c] -= less;
-    total -= less;
-  }
-  Lines out;
-  const auto line = [&](auto&& cell_of) {
-    Line spans;
-    for (std::size_t c = 0; c < columns_of.size(); ++c) {
-      const Cell cell = cell_of(c);
-      const bool last = c + 1 == columns_of.size();
-      std::string text = shortened(cell.text, widths[c], style);
-      text = columns_of[c].right ? padded_left(text, widths[c])
-             : last              ? text
-                                 : padded(text, widths[c]);
-      if (!last) text += kBetween;
-      spans.push_back({cell.role, std::move(text)});
-    }
-    out.push_back(std::move(spans));
-  };
-  line([&](std::size_t c) { return Cell{columns_of[c].name, Role::dim}; });
-  for (const Row& row : rows) line([&](std::size_t c) { return row[c]; });
-  return out;
-}
-
 // Digits of each id, without "req_", as many as tell them apart.
 std::vector<std::string> short_ids(const std::vector<Record>& records) {
   std::vector<std::string> all;
+  all.reserve(records.size());
   for (const Record& r : records) all.push_back(r.request_id.text().substr(4));
   std::vector<std::string> sorted = all;
   std::sort(sorted.begin(), sorted.end());
@@ -152,6 +101,45 @@ Lines listing(const std::vector<Record>& records, const Style& style, std::int64
                 {"TOKEN", true},
                 {"TOTAL", true}},
                rows, style.width, {3, 2}, style);
+}
+
+namespace {
+
+Line followed_line(const std::array<Cell, 6>& cells, const Style& style) {
+  constexpr std::array<std::size_t, 5> kWidths{8, kIdDigitsMin, 22, 6, 6};
+  Line out;
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < kWidths.size(); ++i) {
+    const std::string text = shortened(cells[i].text, kWidths[i], style);
+    const bool number = i >= 3;
+    out.push_back({cells[i].role, (number ? padded_left(text, kWidths[i])
+                                          : padded(text, kWidths[i])) + "  "});
+    used += kWidths[i] + 2;
+  }
+  out.push_back({cells[5].role, shortened(cells[5].text, style.width - used, style)});
+  return out;
+}
+
+}  // namespace
+
+Line followed_head(const Style& style) {
+  return followed_line({{{"TIME", Role::dim},
+                         {"ID", Role::dim},
+                         {"RESULT", Role::dim},
+                         {"TOKEN", Role::dim},
+                         {"TOTAL", Role::dim},
+                         {"MODEL", Role::dim}}},
+                       style);
+}
+
+Line followed(const Record& r, const Style& style) {
+  return followed_line({{{local_time(r.started_at_us, style.utc, "%T"), Role::dim},
+                         {r.request_id.text().substr(4, kIdDigitsMin)},
+                         result(r),
+                         {short_time(r.time_to_first_token_ns)},
+                         {short_time(r.duration_ns)},
+                         {model(r)}}},
+                       style);
 }
 
 Lines wide_listing(const std::vector<Record>& records, const Style& style) {

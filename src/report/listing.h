@@ -16,6 +16,10 @@ namespace llmrec::report {
 // today (by `now`) show no date.
 Lines listing(const std::vector<record::Record>&, const Style&, std::int64_t now_unix_us);
 
+// The same for records that come one by one: columns of fixed width.
+Line followed_head(const Style&);
+Line followed(const record::Record&, const Style&);
+
 // Every column that helps, as wide as it gets.
 Lines wide_listing(const std::vector<record::Record>&, const Style&);
 

@@ -16,7 +16,6 @@ using record::Party;
 using record::Record;
 using record::RetrySafety;
 using record::Set;
-using record::Stage;
 using record::Status;
 
 std::uint64_t number(const Count& n) {

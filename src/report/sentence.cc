@@ -16,7 +16,6 @@ using record::Record;
 using record::RetrySafety;
 using record::Stage;
 using record::Status;
-using record::Terminal;
 using record::Warning;
 
 std::string host(const Record& r) { return r.host.empty() ? "the upstream" : clean(r.host); }

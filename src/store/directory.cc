@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
@@ -190,6 +191,15 @@ WriterLock& WriterLock::operator=(WriterLock&& other) noexcept {
 }
 WriterLock::~WriterLock() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+int living_writer(const std::string& dir) {
+  const Fd fd(::open((dir + "/writer.lock").c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0 || ::flock(fd.get(), LOCK_SH | LOCK_NB) == 0) return 0;
+  std::array<char, 16> text{};
+  const auto n = ::pread(fd.get(), text.data(), text.size() - 1, 0);
+  const int pid = n > 0 ? std::atoi(text.data()) : 0;
+  return pid > 0 ? pid : -1;
 }
 
 Result<DataFile> inspect(const std::string& dir) {

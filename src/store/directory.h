@@ -28,6 +28,9 @@ class WriterLock {
   int fd_ = -1;
 };
 
+// The process that writes to the store in `dir`: 0 for none, -1 where its number is not known.
+int living_writer(const std::string& dir);
+
 struct DataFile {
   bool exists = false;  // false also for an empty file, which LMDB fills
   std::uint64_t bytes = 0;

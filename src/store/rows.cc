@@ -77,6 +77,12 @@ std::optional<Value> parse_value(Bytes in) {
   return out;
 }
 
+Bytes blob_of(Bytes value) {
+  if (value.size() < kFixed || value[0] != kForm) return {};
+  const std::size_t at = kFixed + kHash * static_cast<unsigned char>(value[3]);
+  return at <= value.size() ? value.substr(at) : Bytes();
+}
+
 std::string id_prefix(std::uint64_t hash) { return big_endian(hash); }
 
 std::string id_row(std::uint64_t hash, const RecordId& id) {

@@ -30,6 +30,7 @@ struct Value {
 
 std::string make_value(const Entry&);
 std::optional<Value> parse_value(Bytes);
+Bytes blob_of(Bytes value);  // of it alone, without the hashes; empty where it is not readable
 
 std::string id_prefix(std::uint64_t hash);
 std::string id_row(std::uint64_t hash, const RecordId&);

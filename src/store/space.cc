@@ -22,6 +22,7 @@ int on_reader_line(const char* line, void* context) noexcept {
   int pid = 0;
   char thread[32] = {};
   unsigned long long txn = 0;
+  // LMDB wrote the line from numbers. NOLINTNEXTLINE(cert-err34-c)
   if (std::sscanf(line, "%d %31s %llu", &pid, thread, &txn) != 3) return 0;
   ++readers.count;
   if (txn < readers.oldest_txn) {

@@ -117,7 +117,7 @@ struct Store::Impl {
   }
 
   Error put_failed(int rc) {
-    const Error error = failed(rc, "write to");
+    Error error = failed(rc, "write to");
     if (error.code != Code::full) {
       failure = LossReason::write_failed;
     } else if (rc == MDB_MAP_FULL || rc == MDB_TXN_FULL) {
@@ -394,16 +394,32 @@ int page_of_status(const Tables& t, const lmdb::Txn& txn, const ScanOptions& opt
   return MDB_SUCCESS;
 }
 
-struct Page {
-  std::vector<Row> rows;
-  std::size_t bytes = 0;
-
-  bool add(const RecordId& id, Kind kind, Bytes value) {
-    const auto parsed = parse_value(value);
-    rows.push_back({id, kind, parsed ? std::string(parsed->blob) : std::string()});
-    bytes += rows.back().blob.size();
-    return rows.size() < limits::kStorePageRows && bytes < limits::kStorePageBytes;
+// The rows of one read transaction, copied into one piece of memory that the next page uses again.
+class Page {
+ public:
+  void clear() {
+    rows_.clear();
+    octets_.clear();
   }
+  bool add(const RecordId& id, Bytes value) {
+    const Bytes blob = blob_of(value);
+    rows_.push_back({id, octets_.size(), blob.size()});
+    octets_ += blob;
+    return rows_.size() < limits::kStorePageRows && octets_.size() < limits::kStorePageBytes;
+  }
+  bool empty() const { return rows_.empty(); }
+  std::size_t size() const { return rows_.size(); }
+  const RecordId& key(std::size_t i) const { return rows_[i].key; }
+  Bytes blob(std::size_t i) const { return Bytes(octets_).substr(rows_[i].at, rows_[i].size); }
+
+ private:
+  struct Place {
+    RecordId key;
+    std::size_t at;
+    std::size_t size;
+  };
+  std::vector<Place> rows_;
+  std::string octets_;
 };
 
 int read_page(const Tables& t, const ScanOptions& options, const std::optional<RecordId>& after,
@@ -413,7 +429,7 @@ int read_page(const Tables& t, const ScanOptions& options, const std::optional<R
   if (rc != MDB_SUCCESS) return rc;
   if (!options.status) {
     return walk(txn, {t.records, {}, options.order, options.range, after},
-                [&](const RecordId& id, Bytes value) { return page.add(id, Kind::final, value); });
+                [&](const RecordId& id, Bytes value) { return page.add(id, value); });
   }
   std::vector<RecordId> ids;
   rc = page_of_status(t, txn, options, after, ids);
@@ -421,7 +437,7 @@ int read_page(const Tables& t, const ScanOptions& options, const std::optional<R
     Bytes value;
     if (rc == MDB_SUCCESS) rc = txn.get(t.records, id.bytes(), value);
     if (rc != MDB_SUCCESS) return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
-    if (!page.add(id, Kind::final, value)) break;
+    if (!page.add(id, value)) break;
   }
   return rc;
 }
@@ -430,15 +446,16 @@ int read_page(const Tables& t, const ScanOptions& options, const std::optional<R
 
 Result<void> Store::scan(const ScanOptions& options, const OnRow& row) const {
   std::optional<RecordId> after = options.after;
+  Page page;
   for (;;) {
-    Page page;
+    page.clear();
     const int rc = read_page(impl_->tables, options, after, page);
     if (rc != MDB_SUCCESS) return impl_->failed(rc, "read");
-    if (page.rows.empty()) return {};
-    for (const Row& r : page.rows) {
-      if (!row(r.key, r.blob)) return {};
+    if (page.empty()) return {};
+    for (std::size_t i = 0; i < page.size(); ++i) {
+      if (!row(page.key(i), page.blob(i))) return {};
     }
-    after = page.rows.back().key;
+    after = page.key(page.size() - 1);
   }
 }
 
@@ -446,18 +463,21 @@ Result<std::vector<Row>> Store::open_rows() const {
   const Tables& t = impl_->tables;
   std::vector<Row> all;
   std::optional<RecordId> after;
+  Page page;
   for (;;) {
-    Page page;
+    page.clear();
     lmdb::Txn txn;
     int rc = t.begin_reading(txn);
     if (rc == MDB_SUCCESS) {
       rc = walk(txn, {t.open, {}, Order::oldest_first, {}, after},
-                [&](const RecordId& id, Bytes value) { return page.add(id, Kind::open, value); });
+                [&](const RecordId& id, Bytes value) { return page.add(id, value); });
     }
     if (rc != MDB_SUCCESS) return impl_->failed(rc, "read");
-    if (page.rows.empty()) return all;
-    after = page.rows.back().key;
-    std::move(page.rows.begin(), page.rows.end(), std::back_inserter(all));
+    if (page.empty()) return all;
+    after = page.key(page.size() - 1);
+    for (std::size_t i = 0; i < page.size(); ++i) {
+      all.push_back({page.key(i), Kind::open, std::string(page.blob(i))});
+    }
   }
 }
 

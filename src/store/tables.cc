@@ -151,15 +151,15 @@ Result<Tables> Tables::open_for_writing(const WriterOptions& options) {
   return t;
 }
 
-Result<Tables> Tables::open_for_reading(const std::string& dir) {
+namespace {
+
+Result<Tables> open_existing(const std::string& dir, unsigned flags) {
   const auto file = inspect(dir);
   if (!file) return file.error();
   if (!file->exists) return store_error(ENOENT, "open", dir);
   Tables t;
   t.dir = dir;
-  // Nobody writes to a read-only file system, so nothing needs to be locked there.
-  const unsigned lock = is_read_only_file_system(dir) ? MDB_NOLOCK : 0;
-  int rc = open_env(t, MDB_NOTLS | MDB_RDONLY | lock, 0);
+  int rc = open_env(t, MDB_NOTLS | flags, 0);
   if (rc != MDB_SUCCESS) return store_error(rc, "open", dir);
 
   lmdb::Txn txn;
@@ -181,6 +181,24 @@ Result<Tables> Tables::open_for_reading(const std::string& dir) {
   mdb_env_info(t.env.get(), &info);
   t.map_bytes = info.me_mapsize;
   return t;
+}
+
+}  // namespace
+
+Result<Tables> Tables::open_for_reading(const std::string& dir) {
+  // Nobody writes to a read-only file system, so nothing needs to be locked there.
+  return open_existing(dir, MDB_RDONLY | (is_read_only_file_system(dir) ? MDB_NOLOCK : 0U));
+}
+
+Result<Tables> Tables::open_for_amending(const std::string& dir) { return open_existing(dir, 0); }
+
+int Tables::begin_writing(lmdb::Txn& txn) const {
+  int rc = txn.begin(env.get(), 0);
+  if (rc == MDB_MAP_RESIZED) {
+    rc = mdb_env_set_mapsize(env.get(), 0);
+    if (rc == MDB_SUCCESS) rc = txn.begin(env.get(), 0);
+  }
+  return rc;
 }
 
 int Tables::begin_reading(lmdb::Txn& txn) const {

@@ -30,9 +30,13 @@ struct Tables {
   // The writer's: makes what is missing. The writer's lock must be held.
   static Result<Tables> open_for_writing(const WriterOptions&);
   static Result<Tables> open_for_reading(const std::string& dir);
+  // For a short writing transaction beside the writer's: LMDB lets one in at a time. Changes
+  // neither the map's size nor any table's form.
+  static Result<Tables> open_for_amending(const std::string& dir);
 
   // A transaction that only reads; follows a map that another process has resized.
   int begin_reading(lmdb::Txn&) const;
+  int begin_writing(lmdb::Txn&) const;  // likewise; waits for the process that is writing
 };
 
 // Calls `row` for the keys that begin with `prefix` and end in an id within `range`, in order, from

@@ -35,6 +35,17 @@ enum class Verdict : std::uint8_t {
 };
 Verdict verify_in_child(const std::string& dir, const IntactBlob&, int wait_ms);
 
+enum class Depth : std::uint8_t {
+  whole,  // rows and indexes, in one transaction
+  rows,   // rows alone, a page at a time: also beside a living writer
+};
+struct Checked {
+  Verdict verdict = Verdict::unknown;
+  Check check;  // of a walk that came to its end
+};
+// The same, with figures.
+Checked check_in_child(const std::string& dir, const IntactBlob&, int wait_ms, Depth);
+
 // Renames data.mdb to data.mdb.damaged-N, the first N that is free, and removes lock.mdb. Nothing
 // is deleted that could be evidence. Returns the new path. in_use: a writer lives.
 Result<std::string> set_aside(const std::string& dir);

@@ -102,6 +102,7 @@ struct Writer::Impl {
   void commit_taken() noexcept;
   void encode_taken();
   void encode_one(Payload&);
+  std::vector<RecordId> subjects(const Payload&) const;
   std::optional<Row> newest(const RecordId&) const;
   Result<PutResult> put();
   void lose(LossReason, std::uint64_t count, std::uint64_t final_ones);
@@ -157,7 +158,9 @@ Writer::~Writer() { stop(); }
 bool Writer::push(std::unique_ptr<Payload> payload) noexcept {
   if (LLMREC_FAILS(payload != nullptr)) return false;
   Impl& i = *impl_;
+  const Kind kind = payload->kind();
   bool wake = false;
+  bool taken = false;
   {
     const std::lock_guard lock(i.mutex);
     if (!i.stopping && i.mailbox.has_room(payload->bytes())) {
@@ -165,14 +168,15 @@ bool Writer::push(std::unique_ptr<Payload> payload) noexcept {
       wake = i.mailbox.count() == 0;
       i.mailbox.put(std::move(payload));
       ++i.accepted;
+      taken = true;
       wake = wake || (!was_full && i.mailbox.has_a_commit());
     }
   }
   if (wake) i.work.notify_one();
-  if (payload == nullptr) return true;
+  if (taken) return true;
   // Rare, so the clock may be read and the lock taken again.
   i.dropped.fetch_add(1, std::memory_order_relaxed);
-  if (payload->kind() == Kind::open) return false;
+  if (kind == Kind::open) return false;
   const std::int64_t now_ms = i.hooks.unix_ms();
   const std::lock_guard lock(i.mutex);
   i.dropped_at_the_door.add(LossReason::queue_full, 1, now_ms);
@@ -320,14 +324,33 @@ void Writer::Impl::encode_one(Payload& p) {
       entries.push_back(p.encode());
       return;
     }
-    const auto row = newest(p.key());
-    if (!row) return;
-    auto amended = p.amend(*row);
-    if (amended) entries.push_back(*std::move(amended));
+    for (const RecordId& key : subjects(p)) {
+      const auto row = newest(key);
+      if (!row) continue;
+      if (auto amended = p.amend(*row)) {
+        entries.push_back(*std::move(amended));
+        return;
+      }
+    }
   } catch (const std::exception&) {
     lose(LossReason::not_encodable, 1, p.kind() == Kind::final ? 1 : 0);
     say(Level::error, LossReason::not_encodable, "a record could not be encoded and is lost");
   }
+}
+
+std::vector<RecordId> Writer::Impl::subjects(const Payload& p) const {
+  const Bytes id = p.subject();
+  if (id.empty()) return {p.key()};
+  std::vector<RecordId> found;
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    const bool has = std::any_of(entry->ids.begin(), entry->ids.end(),
+                                 [&id](const auto& named) { return named.value == id; });
+    if (has) found.push_back(entry->key);
+  }
+  if (auto stored = store.find_by_id_value(id)) {
+    found.insert(found.end(), stored->begin(), stored->end());
+  }
+  return found;
 }
 
 std::optional<Row> Writer::Impl::newest(const RecordId& key) const {

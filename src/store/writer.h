@@ -34,6 +34,9 @@ class Payload {
   // Instead of encode(), gets the newest blob of its key, stored or in the same batch, with its
   // kind; nullopt: nothing to change, or no longer there.
   virtual bool is_amendment() const { return false; }
+  // Of an amendment that does not know its record's key but an id of it: that id. The newest record
+  // that has it, and that amend() does not decline, is the one. The payload's own key is then unused.
+  virtual Bytes subject() const { return {}; }
   virtual std::optional<Entry> amend(const Row&) { return std::nullopt; }
 
   const RecordId& key() const { return key_; }

@@ -5,7 +5,6 @@ namespace {
 
 using dialect::DocumentKind;
 using wire::DecodeStatus;
-using wire::JsonState;
 
 constexpr Bytes kDone = "[DONE]";
 constexpr Bytes kErrorField = "error:";
@@ -29,10 +28,25 @@ std::string_view reason(DecodeStatus status) {
 
 }  // namespace
 
+AnswerReader::Type AnswerReader::type_of(Bytes content_type) {
+  static constexpr std::pair<Bytes, Type> kTypes[] = {
+      {"text/event-stream", Type::sse},
+      {"application/json", Type::json},
+      {"application/x-ndjson", Type::lines},
+      {"application/ndjson", Type::lines},
+      {"application/jsonl", Type::lines},
+      {"application/stream+json", Type::lines},  // Cohere v1
+      {"application/vnd.amazon.eventstream", Type::event_stream},
+  };
+  for (const auto& [name, type] : kTypes) {
+    if (media_type_is(content_type, name)) return type;
+  }
+  return Type::other;
+}
+
 void AnswerReader::begin(int status, Bytes content_type, Bytes content_encoding) {
   status_ = status;
-  typed_sse_ = media_type_is(content_type, "text/event-stream");
-  typed_json_ = media_type_is(content_type, "application/json");
+  typed_ = type_of(content_type);
   labelled_ = !content_encoding.empty();
   if (!labelled_) return;
   coding_settled_ = true;
@@ -41,11 +55,28 @@ void AnswerReader::begin(int status, Bytes content_type, Bytes content_encoding)
   if (!decoder_) lose("content_encoding_unknown");
 }
 
+bool AnswerReader::stream() const {
+  switch (framing_) {
+    case Framing::sse:
+    case Framing::lines:
+    case Framing::event_stream:
+      return true;
+    case Framing::array:
+      return !refused();
+    case Framing::undecided:
+      return typed_ == Type::sse ||
+             (!refused() && (typed_ == Type::lines || typed_ == Type::event_stream));
+    default:
+      return false;
+  }
+}
+
 void AnswerReader::lose(std::string_view why) {
   if (lost_) return;
   lost_ = true;
-  json_.reset();
+  documents_.drop();
   decoder_.reset();
+  messages_.reset();
   events_.on_content_lost(why);
 }
 
@@ -86,52 +117,101 @@ void AnswerReader::feed_decoder(Bytes coded) {
 
 void AnswerReader::on_bytes(Bytes plain) {
   if (undecided()) {
-    const auto first = plain.find_first_not_of(" \t\r\n");
-    if (first == Bytes::npos) return;
-    plain.remove_prefix(first);
-    decide(plain.front());
+    if (typed_ == Type::event_stream && !refused()) {
+      framing_ = Framing::event_stream;
+      messages_ = std::make_unique<wire::EventStreamReader>();
+    } else {
+      const auto first = plain.find_first_not_of(" \t\r\n");
+      if (first == Bytes::npos) return;
+      plain.remove_prefix(first);
+      decide(plain.front());
+    }
   }
-  if (framing_ == Framing::sse) {
-    sse_.feed(plain, *this);
-  } else if (framing_ == Framing::json) {
-    feed_json(plain);
+  switch (framing_) {
+    case Framing::sse:
+      sse_.feed(plain, *this);
+      break;
+    case Framing::lines:
+      lines_.feed(plain, *this);
+      break;
+    case Framing::array:
+      array_.feed(plain, *this);
+      break;
+    case Framing::event_stream:
+      if (!messages_->feed(plain, *this)) lose(messages_->bad_reason());
+      break;
+    case Framing::json:
+      documents_.feed(plain);
+      break;
+    default:
+      break;
   }
 }
 
 // The label alone is not believed: Google sends JSON errors as text/event-stream, DeepSeek as
 // application/octet-stream, Azure without any type.
 void AnswerReader::decide(char first) {
+  const dialect::Framing usual = documents_.dialect().framing();
   const bool looks_json = first == '{' || first == '[';
   const bool looks_sse =
       first == 'd' || first == 'e' || first == 'i' || first == 'r' || first == ':';
   if (looks_json) {
-    framing_ = dialect_.knows_content() ? Framing::json : Framing::opaque;
-  } else if (typed_sse_ || (looks_sse && !typed_json_)) {
+    const bool lines =
+        !refused() && first == '{' &&
+        (typed_ == Type::lines || (typed_ == Type::other && usual == dialect::Framing::ndjson));
+    const bool array = first == '[' && (refused() || usual == dialect::Framing::json_array);
+    framing_ = lines                ? Framing::lines
+               : array              ? Framing::array
+               : documents_.reads() ? Framing::json
+                                    : Framing::opaque;
+  } else if (typed_ == Type::sse || (looks_sse && typed_ != Type::json)) {
     framing_ = Framing::sse;
   } else {
     framing_ = Framing::opaque;
   }
   if (framing_ == Framing::json) {
-    begin_document(status_ >= 400 ? DocumentKind::error_body : DocumentKind::answer);
+    documents_.begin(refused() ? DocumentKind::error_body : DocumentKind::answer);
   }
 }
 
-void AnswerReader::begin_document(DocumentKind kind) {
-  if (!json_) {
-    json_ = std::make_unique<wire::JsonReader>(dialect_.answer_paths(), dialect_);
-  } else {
-    json_->reset();
-  }
-  dialect_.begin_document(kind);
+// --- NDJSON
+
+void AnswerReader::on_line(Bytes part) {
+  if (!in_line_ && documents_.reads()) documents_.begin(DocumentKind::event);
+  in_line_ = true;
+  documents_.feed(part);
 }
 
-void AnswerReader::feed_json(Bytes octets) {
-  if (!json_) return;
-  if (json_->feed(octets) == JsonState::too_deep) {
-    // What this document said is not known; a stream goes on with its next event.
-    events_.on_content_lost("json_too_deep");
+void AnswerReader::on_line_end() {
+  in_line_ = false;
+  documents_.end_event({}, false);
+}
+
+// --- a JSON array
+
+void AnswerReader::on_element_begin() {
+  if (documents_.reads()) {
+    documents_.begin(refused() ? DocumentKind::error_body : DocumentKind::event);
   }
 }
+
+void AnswerReader::on_element_end() { documents_.end_event({}, false); }
+
+// --- an AWS event stream
+
+void AnswerReader::on_message_begin(const wire::EventStreamHead& head) {
+  message_name_ = head.name();
+  if (documents_.reads()) {
+    documents_.begin(head.is_error() ? DocumentKind::error_body : DocumentKind::event);
+    if (head.payload_bytes == 0) documents_.feed("{}");  // an error says all in its head
+  }
+}
+
+void AnswerReader::on_message_end(bool crc_ok) {
+  if (crc_ok) documents_.end_event(message_name_, false);
+}
+
+// --- SSE
 
 void AnswerReader::on_data(Bytes part) {
   stray_ = Stray::start;  // what began outside an event ends before the next one
@@ -144,22 +224,22 @@ void AnswerReader::on_data(Bytes part) {
       data_ = Data::sentinel;
     } else if (!part.empty()) {
       data_ = Data::json;
-      if (dialect_.knows_content()) begin_document(DocumentKind::event);
-      feed_json(kDone.substr(0, sentinel_at_));
+      if (documents_.reads()) documents_.begin(DocumentKind::event);
+      documents_.feed(kDone.substr(0, sentinel_at_));
     }
   }
-  if (data_ == Data::json) feed_json(part);
+  if (data_ == Data::json) documents_.feed(part);
 }
 
 // Old builds of llama.cpp send a field `error:` with the error object, Google a bare JSON object
 // over several lines.
 void AnswerReader::on_other(Bytes part) {
-  if (!dialect_.knows_content() || data_ != Data::start || sentinel_at_ != 0) return;
+  if (!documents_.dialect().knows_content() || data_ != Data::start || sentinel_at_ != 0) return;
   if (part.empty()) return;
   if (stray_ == Stray::start) {
     stray_at_ = 0;
     stray_ = part.front() == '{' ? Stray::json : Stray::line;
-    if (stray_ == Stray::json) begin_document(DocumentKind::event);
+    if (stray_ == Stray::json) documents_.begin(DocumentKind::event);
   }
   if (stray_ == Stray::line) {
     while (!part.empty() && stray_at_ < kErrorField.size() &&
@@ -169,12 +249,12 @@ void AnswerReader::on_other(Bytes part) {
     }
     if (stray_at_ == kErrorField.size()) {
       stray_ = Stray::json;
-      begin_document(DocumentKind::error_body);
+      documents_.begin(DocumentKind::error_body);
     } else if (!part.empty()) {
       stray_ = Stray::skip;
     }
   }
-  if (stray_ == Stray::json) feed_json(part);
+  if (stray_ == Stray::json) documents_.feed(part);
 }
 
 void AnswerReader::on_other_end() {
@@ -182,11 +262,8 @@ void AnswerReader::on_other_end() {
     stray_ = Stray::start;
     return;
   }
-  feed_json("\n");
-  const JsonState state = json_->state();
   const bool one_line = stray_at_ != 0;
-  if (state == JsonState::done) events_.on_stray_document(dialect_.end_document({}));
-  if (state != JsonState::more || one_line) stray_ = Stray::start;
+  if (documents_.end_stray() || one_line) stray_ = Stray::start;
 }
 
 void AnswerReader::on_event(const wire::SseEvent& event) {
@@ -201,24 +278,13 @@ void AnswerReader::on_event(const wire::SseEvent& event) {
 
 void AnswerReader::end_event(Bytes name, bool tail) {
   if (data_ == Data::sentinel) return events_.on_sentinel(tail);
-  if (!dialect_.knows_content()) {
-    if (!tail) events_.on_unread_event(name);
-    return;
-  }
-  if (data_ == Data::start && sentinel_at_ != 0) {  // a piece of "[DONE]" and no more
-    if (!tail) events_.on_bad_document(name);
-    return;
-  }
-  if (data_ != Data::json || !json_) return;
-  switch (json_->finish()) {
-    case JsonState::done:
-      events_.on_document(dialect_.end_document(name), name, tail);
-      break;
-    case JsonState::too_deep:
-      break;
-    default:
-      if (!tail) events_.on_bad_document(name);  // cut JSON at the very end counts nothing
-      break;
+  if (data_ == Data::json) return documents_.end_event(name, tail);
+  if (sentinel_at_ == 0 || tail) return;
+  // A piece of "[DONE]" and no more.
+  if (documents_.dialect().knows_content()) {
+    events_.on_bad_document(name);
+  } else {
+    events_.on_unread_event(name);
   }
 }
 
@@ -228,10 +294,19 @@ void AnswerReader::finish() {
     coding_settled_ = true;
     feed_decoder("\x1f");
   }
-  if (framing_ == Framing::sse) {
-    if (sse_.finish(*this)) end_event(sse_.tail().name, true);
-  } else if (framing_ == Framing::json && json_ && json_->finish() == JsonState::done) {
-    events_.on_document(dialect_.end_document({}), {}, false);
+  switch (framing_) {
+    case Framing::sse:
+      if (sse_.finish(*this)) end_event(sse_.tail().name, true);
+      break;
+    case Framing::lines:
+      // A last line without its end counts where it is whole; where it was cut it says nothing.
+      if (lines_.finish(*this)) documents_.end_answer();
+      break;
+    case Framing::json:
+      documents_.end_answer();
+      break;
+    default:
+      break;
   }
   finished_ = true;
 }

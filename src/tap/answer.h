@@ -1,6 +1,7 @@
 // The body of an answer, from coded octets to documents: content codings are undone on the copy,
-// the framing is found (SSE, plain JSON), JSON values go to the dialect as they come, and whole
-// documents are reported with what they said. Nothing is buffered, so no event is too large.
+// the framing is found (SSE, NDJSON, a JSON array, an AWS event stream, plain JSON), JSON values go
+// to the dialect as they come, and whole documents are reported with what they said. Nothing is
+// buffered, so no event is too large.
 // Knows no HTTP framing, no clock and no verdict. Owned by an exchange; pure.
 #pragma once
 
@@ -10,35 +11,25 @@
 
 #include "base/bytes.h"
 #include "dialect/dialect.h"
-#include "record/names.h"
+#include "tap/document.h"
 #include "wire/decode.h"
-#include "wire/json.h"
+#include "wire/event_stream.h"
+#include "wire/json_array.h"
+#include "wire/lines.h"
 #include "wire/sse.h"
 
 namespace llmrec::tap {
 
-class AnswerEvents {
- public:
-  virtual ~AnswerEvents() = default;
-  // A whole document. `tail`: it was the last event of a stream and its blank line never came.
-  virtual void on_document(const dialect::Delta&, Bytes event, bool tail) = 0;
-  virtual void on_bad_document(Bytes event) = 0;  // event data that is not JSON
-  virtual void on_unread_event(Bytes event) = 0;  // an event of a dialect that is not read
-  // JSON in an event stream outside any event: some servers put their errors there.
-  virtual void on_stray_document(const dialect::Delta&) = 0;
-  virtual void on_sentinel(bool tail) = 0;  // `data: [DONE]`
-  virtual void on_ping() = 0;               // an SSE comment
-  // From here on the content is not followed. `reason` has static storage.
-  virtual void on_content_lost(std::string_view reason) = 0;
-  virtual void on_unlabelled_coding() = 0;
-};
+enum class Framing : std::uint8_t { undecided, sse, lines, array, event_stream, json, opaque };
 
-enum class Framing : std::uint8_t { undecided, sse, json, opaque };
-
-class AnswerReader final : private wire::ByteSink, private wire::SseHandler {
+class AnswerReader final : private wire::ByteSink,
+                           private wire::SseHandler,
+                           private wire::LineHandler,
+                           private wire::JsonArrayHandler,
+                           private wire::EventStreamHandler {
  public:
   AnswerReader(dialect::Dialect& dialect, AnswerEvents& events)
-      : dialect_(dialect), events_(events) {}
+      : documents_(dialect, events), events_(events) {}
 
   // At the response head. Values as they came; empty where the field is missing.
   void begin(int status, Bytes content_type, Bytes content_encoding);
@@ -46,11 +37,14 @@ class AnswerReader final : private wire::ByteSink, private wire::SseHandler {
   void finish();  // the body is over, whole or not; nothing more is looked at
 
   // What the head says until the first octets decide.
-  bool stream() const { return framing_ == Framing::sse || (undecided() && typed_sse_); }
+  bool stream() const;
   // Neither the head nor an octet told what the body is.
-  bool nothing_said() const { return undecided() && !typed_json_ && !lost_; }
+  bool nothing_said() const { return undecided() && typed_ != Type::json && !lost_; }
 
  private:
+  enum class Type : std::uint8_t { other, sse, lines, event_stream, json };
+  static Type type_of(Bytes content_type);
+
   bool undecided() const { return framing_ == Framing::undecided; }
   void on_bytes(Bytes plain) override;
   void on_data(Bytes part) override;
@@ -58,29 +52,39 @@ class AnswerReader final : private wire::ByteSink, private wire::SseHandler {
   void on_comment() override { events_.on_ping(); }
   void on_other(Bytes part) override;
   void on_other_end() override;
+  void on_line(Bytes part) override;
+  void on_line_end() override;
+  void on_element_begin() override;
+  void on_element(Bytes part) override { documents_.feed(part); }
+  void on_element_end() override;
+  void on_message_begin(const wire::EventStreamHead&) override;
+  void on_payload(Bytes part) override { documents_.feed(part); }
+  void on_message_end(bool crc_ok) override;
 
   void feed_decoder(Bytes coded);
   void sniff_coding(Bytes& coded);
   void decide(char first);
-  void feed_json(Bytes);
   void end_event(Bytes name, bool tail);
-  void begin_document(dialect::DocumentKind);
   void lose(std::string_view why);
+  bool refused() const { return status_ >= 400; }
 
-  dialect::Dialect& dialect_;
+  DocumentReader documents_;
   AnswerEvents& events_;
   std::unique_ptr<wire::DecoderChain> decoder_;
-  std::unique_ptr<wire::JsonReader> json_;
   wire::SseTokenizer sse_;
+  wire::LineSplitter lines_;
+  wire::JsonArraySplitter array_;
+  std::unique_ptr<wire::EventStreamReader> messages_;
+  std::string message_name_;
   int status_ = 0;
   Framing framing_ = Framing::undecided;
-  bool typed_sse_ = false;
-  bool typed_json_ = false;
+  Type typed_ = Type::other;
   bool labelled_ = false;  // a Content-Encoding was given
   bool coding_settled_ = false;
   bool held_1f_ = false;  // the first octet could begin a gzip member
   bool lost_ = false;
   bool finished_ = false;
+  bool in_line_ = false;
   enum class Data : std::uint8_t { start, sentinel, json } data_ = Data::start;
   std::uint8_t sentinel_at_ = 0;
   // Lines that no field of an event stream claims.

@@ -127,13 +127,18 @@ void Exchange::request_field(Bytes name, Bytes value) {
       r_.client_timeout_ns = ns;
     }
   } else if (name == "x-stainless-retry-count") {
-    if (const auto n = parse_int(value); n && *n >= 0 && *n < 1000) r_.attempt = *n + 1;
+    if (const auto n = parse_int(value); n && *n >= 0 && *n < 1000) attempt_ = *n + 1;
   } else if (name == "amz-sdk-request" && value.starts_with("attempt=")) {
     value.remove_prefix(8);
     if (const auto n = parse_int(value.substr(0, value.find(';'))); n && *n > 0 && *n < 1000) {
-      r_.attempt = *n;
+      attempt_ = *n;
     }
+  } else if (name == "idempotency-key") {
+    idempotency_key_ = value.substr(0, limits::kRecordIdTextMax);
+  } else if (name == "amz-sdk-invocation-id") {
+    invocation_id_ = value.substr(0, limits::kRecordIdTextMax);
   }
+  r_.attempt = attempt_.value_or(1);
 }
 
 void Exchange::choose_dialect(const wire::Http1Head& head) {
@@ -160,11 +165,43 @@ void Exchange::request_head(const wire::Http1Head& head) {
   head_request_ = head.method == "HEAD";
   choose_dialect(head);
   body_.begin(*dialect_, content_encoding_);
+  method_path_.assign(head.method).append(" ").append(head.target);
   content_type_.clear();
   content_encoding_.clear();
 }
 
-void Exchange::request_body(Bytes octets) { body_.feed(octets); }
+void Exchange::request_body(Bytes octets) {
+  if (digest_) digest_->update(octets);
+  body_.feed(octets);
+}
+
+// The same body elsewhere is another call.
+void Exchange::digest_with(std::unique_ptr<BodyDigest> digest) {
+  digest_ = std::move(digest);
+  if (!digest_) return;
+  digest_->update(r_.host);
+  digest_->update(method_path_);
+  method_path_.clear();
+}
+
+Asking Exchange::asking() {
+  Asking asking{.id = r_.request_id,
+                .host = r_.host,
+                .idempotency_key = idempotency_key_,
+                .invocation_id = invocation_id_,
+                .body = {},
+                .attempt = attempt_,
+                .tool_result_ids = body_.asked().tool_result_ids};
+  // A request without a body asks for something that is there: no call to be tried again.
+  if (digest_ && body_.begun()) asking.body = digest_->finish();
+  digest_.reset();
+  return asking;
+}
+
+void Exchange::relate(const Relation& relation) {
+  r_.retry_of = relation.retry_of;
+  r_.attempt = relation.attempt;
+}
 
 void Exchange::request_complete(Instant now) {
   e_.request_complete = true;
@@ -333,6 +370,18 @@ void Exchange::on_content_lost(std::string_view reason) {
   blind(TapState::partial, reason);
 }
 
+// The one that was chosen by the path stays alive: it is still being read from.
+dialect::Dialect* Exchange::on_recognised(std::string_view name) {
+  if (!conn_->dialect.empty()) return nullptr;  // who names a dialect means it
+  auto found = dialect::make_by_name(name, {});
+  if (!found) return nullptr;
+  path_dialect_ = std::move(dialect_);
+  dialect_ = std::move(found);
+  r_.dialect = dialect_->name();
+  settle_asked();
+  return dialect_.get();
+}
+
 void Exchange::count_chunk(Bytes event) {
   ++r_.chunks_received;
   r_.last_chunk_ns = since_start(now_);
@@ -378,7 +427,8 @@ void Exchange::apply_finishes(const Delta& delta) {
     note_choice(finish.choice);
     Choice& choice = choices_[finish.choice];
     choice.finish = clean(finish.reason, limits::kRecordNameMax);
-    choice.cls = finish.cls != FinishClass::none ? finish.cls : dialect::finish_class(choice.finish);
+    choice.cls =
+        finish.cls != FinishClass::none ? finish.cls : dialect::finish_class(choice.finish);
   }
   bool all = true;
   bool calls_whole = true;

@@ -13,12 +13,16 @@
 #include "dialect/errors.h"
 #include "record/record.h"
 #include "tap/answer.h"
+#include "tap/relations.h"
 #include "tap/request_body.h"
 #include "tap/timeline.h"
 #include "tap/verdict.h"
 #include "wire/http1.h"
 
 namespace llmrec::tap {
+
+class PriceTable;
+class TokenModel;
 
 // What the shell knows of the connection, the same for all its exchanges but for the two times,
 // which belong to the first.
@@ -33,6 +37,9 @@ struct ConnFacts {
   record::Facts tags;
   record::Budgets budgets;
   WallAnchor wall;
+  // Both outlive the connection. Null: no cost, no estimate of tokens.
+  const PriceTable* prices = nullptr;
+  const TokenModel* tokens = nullptr;
 };
 
 // How one side ended, as it came in.
@@ -53,6 +60,9 @@ class Exchange final : private AnswerEvents {
   void request_body(Bytes);
   void request_complete(Instant now);
   void request_malformed(Bytes why);
+  void digest_with(std::unique_ptr<BodyDigest> digest);  // at the request head
+  Asking asking();                                       // once the request is whole
+  void relate(const Relation&);
   void request_octets(std::uint64_t n) { r_.request_bytes += n; }
 
   // The answer. Heads of 1xx do not come here.
@@ -110,6 +120,7 @@ class Exchange final : private AnswerEvents {
   void on_unlabelled_coding() override {
     r_.warnings.insert(record::Warning::unlabelled_content_encoding);
   }
+  dialect::Dialect* on_recognised(std::string_view name) override;
 
   void count_chunk(Bytes event);
   void note_choice(std::uint32_t choice);
@@ -138,6 +149,7 @@ class Exchange final : private AnswerEvents {
   Instant started_;
   Instant now_;  // of the octets at hand
   std::unique_ptr<dialect::Dialect> dialect_;
+  std::unique_ptr<dialect::Dialect> path_dialect_;  // before the content told better
   std::unique_ptr<AnswerReader> answer_;
   RequestBody body_;
   Timeline timeline_;
@@ -156,6 +168,11 @@ class Exchange final : private AnswerEvents {
   std::vector<Choice> choices_;
   dialect::ErrorEvent error_;
   int provider_id_rank_ = 0;
+  std::unique_ptr<BodyDigest> digest_;
+  std::string method_path_;  // for the digest; gone with it
+  std::string idempotency_key_;
+  std::string invocation_id_;
+  std::optional<std::int64_t> attempt_;  // what the client says
   std::optional<bool> should_retry_;
   bool retry_after_exact_ = false;
   bool head_request_ = false;

@@ -20,7 +20,7 @@ constexpr auto kCredentials = std::to_array<Bytes>(
 constexpr auto kRequestFields = std::to_array<Bytes>(
     {"content-type", "content-encoding", "user-agent", "x-request-id", "x-client-request-id",
      "traceparent", "x-stainless-timeout", "x-stainless-read-timeout", "x-stainless-retry-count",
-     "amz-sdk-request"});
+     "amz-sdk-request", "amz-sdk-invocation-id", "idempotency-key"});
 
 constexpr auto kResponseFields =
     std::to_array<Bytes>({"content-type", "content-encoding", "retry-after", "retry-after-ms",

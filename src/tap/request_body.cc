@@ -4,10 +4,12 @@ namespace llmrec::tap {
 
 void RequestBody::begin(const dialect::Dialect& dialect, Bytes content_encoding) {
   sink_ = dialect.request_sink(asked_);
+  required_ = dialect.knows_content();
   if (!sink_) return;
   if (!content_encoding.empty()) {
     Bytes unknown;
     decoder_ = wire::DecoderChain::make(content_encoding, unknown);
+    if (!decoder_ && !required_) return;
     if (!decoder_) {
       lost_ = "request_encoding_unknown";
       return;
@@ -17,18 +19,23 @@ void RequestBody::begin(const dialect::Dialect& dialect, Bytes content_encoding)
 }
 
 void RequestBody::feed(Bytes coded) {
+  begun_ = begun_ || !coded.empty();
   if (!json_ || !lost_.empty()) return;
   if (!decoder_) return on_bytes(coded);
-  if (wire::failed(decoder_->feed(coded, *this))) lost_ = "request_decoding_failed";
+  if (wire::failed(decoder_->feed(coded, *this))) lose("request_decoding_failed");
 }
 
 void RequestBody::on_bytes(Bytes plain) {
-  if (json_->feed(plain) == wire::JsonState::too_deep) lost_ = "request_json_too_deep";
+  if (json_->feed(plain) == wire::JsonState::too_deep) lose("request_json_too_deep");
+}
+
+void RequestBody::lose(std::string_view why) {
+  if (required_) lost_ = why;
 }
 
 void RequestBody::finish() {
   if (json_ && lost_.empty() && !json_->empty() && json_->finish() == wire::JsonState::bad) {
-    lost_ = "request_not_json";
+    lose("request_not_json");
   }
   json_.reset();
   decoder_.reset();

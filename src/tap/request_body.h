@@ -21,18 +21,22 @@ class RequestBody final : private wire::ByteSink {
   // no) are settled here.
   void finish();
 
+  bool begun() const { return begun_; }  // an octet came
   const dialect::Asked& asked() const { return asked_; }
   // Why nothing more was read; empty while all is well.
   std::string_view lost() const { return lost_; }
 
  private:
   void on_bytes(Bytes plain) override;
+  void lose(std::string_view why);
 
   dialect::Asked asked_;
   std::unique_ptr<wire::JsonSink> sink_;
   std::unique_ptr<wire::JsonReader> json_;
   std::unique_ptr<wire::DecoderChain> decoder_;
   std::string_view lost_;
+  bool begun_ = false;
+  bool required_ = true;  // false: the dialect claims no body, and none is missed
 };
 
 }  // namespace llmrec::tap

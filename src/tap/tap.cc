@@ -65,7 +65,7 @@ class Tap::RequestSide final : public wire::Http1Handler {
       if (parser_.error() == wire::Http1Error::after_close) return used;  // nobody will answer it
       if (answered_early_) return used;
       if (current_ == nullptr || current_->request_is_complete()) on_message_begin();
-      current_->request_malformed(parser_.error_name());
+      if (current_ != nullptr) current_->request_malformed(parser_.error_name());
     }
     return used;
   }
@@ -78,14 +78,21 @@ class Tap::RequestSide final : public wire::Http1Handler {
   }
   void on_field(Bytes name, Bytes value) override { current_->request_field(name, value); }
   wire::BodyRule on_head(const wire::Http1Head& head) override {
-    if (current_ != nullptr) current_->request_head(head);
+    if (current_ != nullptr) {
+      current_->request_head(head);
+      current_->digest_with(tap_.host_.digest());
+    }
     return wire::BodyRule::by_framing;
   }
   void on_body(Bytes octets) override {
     if (current_ != nullptr) current_->request_body(octets);
   }
   void on_message_complete() override {
-    if (current_ != nullptr) current_->request_complete(tap_.now_);
+    if (current_ == nullptr) return;
+    current_->request_complete(tap_.now_);
+    if (const auto relation = tap_.host_.on_asked(current_->asking(), tap_.now_)) {
+      current_->relate(*relation);
+    }
   }
   void on_octets(std::size_t n) override {
     if (current_ != nullptr) current_->request_octets(n);

@@ -24,6 +24,10 @@ class TapHost {
   virtual ~TapHost() = default;
   virtual RecordId mint(Instant now) = 0;
   virtual void on_finished(record::Record&&) = 0;
+  // For the fingerprint of a request; null: none is made.
+  virtual std::unique_ptr<BodyDigest> digest() { return nullptr; }
+  // A request is whole. The earlier call that it tries again.
+  virtual std::optional<Relation> on_asked(Asking&&, Instant) { return std::nullopt; }
 };
 
 class Tap {

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
+#include <limits>
+#include <ctime>
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -89,6 +91,7 @@ std::string listed(const CertificateName& name) {
 
 std::vector<std::string> listed(const std::vector<CertificateName>& names) {
   std::vector<std::string> list;
+  list.reserve(names.size());
   for (const CertificateName& n : names) list.push_back(listed(n));
   std::sort(list.begin(), list.end());
   return list;
@@ -319,6 +322,16 @@ bool Authority::valid_at(std::int64_t unix_seconds) const {
     if (X509_cmp_time(X509_get0_notAfter(c), &when) != 1) return false;
   }
   return true;
+}
+
+std::int64_t Authority::expires_at() const {
+  std::int64_t first = std::numeric_limits<std::int64_t>::max();
+  for (X509* c : {root_.get(), intermediate_.get()}) {
+    std::tm parts{};
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(c), &parts) != 1) return 0;
+    first = std::min<std::int64_t>(first, timegm(&parts));
+  }
+  return first;
 }
 
 std::string Authority::root_pem() const { return pem_of(root_.get()); }

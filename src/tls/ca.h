@@ -47,6 +47,7 @@ class Authority {
   // A leaf for this name or address literal would pass the constraints.
   bool permits(std::string_view host) const;
   bool valid_at(std::int64_t unix_seconds) const;
+  std::int64_t expires_at() const;  // seconds since 1970; the first of the two to expire
   // Sorted: "dns:api.openai.com", "ip:10.0.0.7".
   const std::vector<std::string>& permitted() const { return permitted_; }
 

@@ -132,7 +132,7 @@ class Engine {
   class Call;
 
   static void on_message(int write_p, int version, int content_type, const void* buf,
-                         std::size_t len, SSL*, void* arg) noexcept;
+                         std::size_t size, SSL*, void* arg) noexcept;
   EngineStatus after(int ret, const Call&);  // of an SSL call that did not succeed
   EngineStatus fail(std::string_view why);
 

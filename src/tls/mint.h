@@ -30,7 +30,7 @@ class Mint {
   Result<void> apply(SSL*, std::string_view host, std::int64_t unix_seconds);
 
   // The same leaf by itself, for tests and `llmrec ca show`.
-  Result<UniqueX509> leaf(std::string_view host, std::int64_t unix_seconds);
+  Result<UniqueX509> leaf(std::string_view given, std::int64_t unix_seconds);
 
   const Authority& authority() const { return authority_; }
   std::uint64_t minted() const;  // so far

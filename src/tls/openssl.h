@@ -26,6 +26,7 @@ using UniqueSslCtx = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 using UniqueSsl = std::unique_ptr<SSL, Freed<SSL_free>>;
 using UniqueX509 = std::unique_ptr<X509, Freed<X509_free>>;
 using UniqueKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using UniqueMdCtx = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 using UniqueBio = std::unique_ptr<BIO, Freed<BIO_free_all>>;
 
 // Once, before any key is made: a locked, guarded heap of limits::kSecureHeapOctets for private

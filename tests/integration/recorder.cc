@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <sstream>
 #include <system_error>
 
 #include "record/codec.h"
@@ -98,13 +99,24 @@ void Recorder::start() {
   ended_ = false;
   const bool is_ready =
       eventually([&] { return std::filesystem::exists(ready) || !process_->running(); });
-  const std::string address = std::filesystem::exists(ready) ? support::read_file(ready) : "";
-  ended_ = !is_ready || address.empty();
+  ready_ = std::filesystem::exists(ready) ? support::read_file(ready) : "";
+  ended_ = !is_ready || ready_.empty();
   REQUIRE_MESSAGE(!ended_, "llmrec serve did not start: ", log());
-  const auto colon = address.rfind(':');
-  REQUIRE(colon != std::string::npos);
-  std::from_chars(address.data() + colon + 1, address.data() + address.size(), port_);
-  REQUIRE(port_ != 0);
+  port_ = port_of("listen");
+}
+
+std::uint16_t Recorder::port_of(const std::string& door, std::size_t number) const {
+  std::istringstream lines(ready_);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(door + " ") || number-- != 0) continue;
+    const auto colon = line.rfind(':');
+    std::uint16_t port = 0;
+    std::from_chars(line.data() + colon + 1, line.data() + line.size(), port);
+    REQUIRE(port != 0);
+    return port;
+  }
+  FAIL("there is no such listener: ", door);
+  return 0;
 }
 
 // Of the sanitizers, where it was built with them.

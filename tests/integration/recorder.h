@@ -15,11 +15,13 @@
 #include <vector>
 
 #include "record/record.h"
+#include "support/patience.h"
 #include "support/process.h"
 
 namespace llmrec::integration {
 
-inline constexpr std::int64_t kPatienceMs = 20'000;  // of a test for what has to happen
+inline constexpr std::int64_t kPatienceMs =
+    20'000 * support::kSlowness;  // of a test for what has to happen
 
 // Looks again and again until the condition holds; false at the deadline. For what sends no event:
 // files of another process, its descriptors, its memory.
@@ -47,6 +49,8 @@ class Recorder {
   Recorder& operator=(const Recorder&) = delete;
 
   std::uint16_t port() const { return port_; }
+  // Of its other listeners, by what the ready file calls them ("reverse", "transparent").
+  std::uint16_t port_of(const std::string& door, std::size_t number = 0) const;
   pid_t pid() const { return process_->pid(); }
   std::string log() const { return process_->err(); }
   bool running() { return process_->running(); }
@@ -83,6 +87,7 @@ class Recorder {
   RecorderOptions options_;
   std::unique_ptr<support::Process> process_;
   std::uint16_t port_ = 0;
+  std::string ready_;   // the content of the ready file
   bool ended_ = false;  // and that was the test's wish
 };
 

@@ -15,6 +15,11 @@ namespace {
 RecorderOptions recorder_options(const TempDir& dir, const TestCa& ca, std::uint16_t provider,
                                  RigOptions& rig) {
   rig.flags.insert(rig.flags.end(), {"--connect-to", connect_to(provider)});
+  const std::string placeholder = "{port}";
+  for (std::string& flag : rig.flags) {
+    const auto at = flag.find(placeholder);
+    if (at != std::string::npos) flag.replace(at, placeholder.size(), std::to_string(provider));
+  }
   RecorderOptions out{.home = dir.path(), .upstream_ca = ca.file()};
   out.flags = std::move(rig.flags);
   out.limit = std::move(rig.limit);
@@ -61,6 +66,10 @@ TlsClient Rig::connect(ClientOptions options) {
   REQUIRE_MESSAGE(connected.has_value(),
                   (connected ? "" : connected.error().detail + "\n" + client.proxy_answer()));
   return client;
+}
+
+TlsClient Rig::connect_to_port(std::uint16_t port) {
+  return connect({.port = port, .timeout_ms = kPatienceMs});
 }
 
 ConnectionLog Rig::finished(std::size_t connection) {

@@ -30,7 +30,7 @@ struct RigOptions {
   bool clear = false;             // the provider speaks no TLS
   LeafKind leaf = LeafKind::good;
   std::vector<std::string> names = {kHost, "localhost", "127.0.0.1"};  // of the leaf
-  std::vector<std::string> flags = {};                                 // of the recorder
+  std::vector<std::string> flags = {};  // of the recorder; {port} in them is the provider's
   std::string limit = {};                                              // likewise
 };
 
@@ -44,6 +44,8 @@ class Rig {
   // Connected, up to the end of the TLS handshake; a failed assertion where that fails.
   TlsClient connect() const { return connect(through()); }
   static TlsClient connect(ClientOptions);
+  // A client that speaks clear HTTP to this port of the recorder's.
+  static TlsClient connect_to_port(std::uint16_t port);
 
   const TempDir& dir() const { return dir_; }
   TestCa& ca() { return ca_; }
@@ -77,6 +79,9 @@ openai::Shape words(int chunks);
 std::string chat(const Headers& = {});
 std::string plain_chat(const Headers& = {}, const std::string& version = "HTTP/1.1");
 std::string get(const std::string& target, const std::string& method = "GET");
+
+// How the provider sees a connection of ours that ended in order.
+inline const std::string kInOrder = "close_notify+fin";
 
 // The text that a client of HTTP gets out of these octets; a failed assertion where they are not
 // whole messages.

@@ -49,18 +49,32 @@ void prepare_socket(int fd) {
   ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
-UniqueFd connect_loopback(std::uint16_t port, Instant deadline, int receive_buffer) {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+socklen_t loopback_address(std::uint16_t port, bool v6, sockaddr_storage& out) {
+  out = {};
+  if (v6) {
+    auto* at = reinterpret_cast<sockaddr_in6*>(&out);
+    at->sin6_family = AF_INET6;
+    at->sin6_port = htons(port);
+    at->sin6_addr = IN6ADDR_LOOPBACK_INIT;
+    return sizeof(sockaddr_in6);
+  }
+  auto* at = reinterpret_cast<sockaddr_in*>(&out);
+  at->sin_family = AF_INET;
+  at->sin_port = htons(port);
+  at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return sizeof(sockaddr_in);
+}
+
+UniqueFd connect_loopback(std::uint16_t port, Instant deadline, int receive_buffer, bool v6) {
+  UniqueFd fd(::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
   if (receive_buffer > 0) {
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
   }
   prepare_socket(fd.get());
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(port);
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0) return fd;
+  sockaddr_storage to;
+  const socklen_t to_size = loopback_address(port, v6, to);
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), to_size) == 0) return fd;
   if (errno != EINPROGRESS) return {};
   pollfd p{fd.get(), POLLOUT, 0};
   if (::poll(&p, 1, poll_ms(deadline)) <= 0) {

@@ -4,6 +4,8 @@
 // Knows nothing of HTTP. One thread uses it; wake() and stop() may come from any other.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -102,8 +104,11 @@ class Conn {
   PeerEnd peer_end_;
 };
 
-// Connected to 127.0.0.1, TCP_NODELAY, non-blocking. An invalid descriptor: errno says why.
-UniqueFd connect_loopback(std::uint16_t port, Instant deadline, int receive_buffer = 0);
+// 127.0.0.1, or ::1.
+socklen_t loopback_address(std::uint16_t port, bool v6, sockaddr_storage&);
+// Connected to loopback, TCP_NODELAY, non-blocking. An invalid descriptor: errno says why.
+UniqueFd connect_loopback(std::uint16_t port, Instant deadline, int receive_buffer = 0,
+                          bool v6 = false);
 // Prepares an accepted socket alike.
 void prepare_socket(int fd);
 

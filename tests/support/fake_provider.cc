@@ -58,20 +58,18 @@ namespace {
   throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
 }
 
-UniqueFd listen_on_loopback(std::uint16_t port, std::uint16_t& bound) {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+UniqueFd listen_on_loopback(std::uint16_t port, bool v6, std::uint16_t& bound) {
+  UniqueFd fd(::socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) fail("socket");
   const int one = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_port = htons(port);
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) fail("bind");
+  sockaddr_storage at;
+  socklen_t size = loopback_address(port, v6, at);
+  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), size) != 0) fail("bind");
   if (::listen(fd.get(), 1024) != 0) fail("listen");
-  socklen_t size = sizeof at;
   if (::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size) != 0) fail("getsockname");
-  bound = ntohs(at.sin_port);
+  bound = ntohs(v6 ? reinterpret_cast<sockaddr_in6*>(&at)->sin6_port
+                   : reinterpret_cast<sockaddr_in*>(&at)->sin_port);
   return fd;
 }
 
@@ -79,7 +77,7 @@ UniqueFd listen_on_loopback(std::uint16_t port, std::uint16_t& bound) {
 
 FakeProvider::FakeProvider(ProviderOptions options) : options_(std::move(options)) {
   if (options_.tls) tls_ = make_server_context(*options_.tls);
-  listener_ = listen_on_loopback(options_.port, port_);
+  listener_ = listen_on_loopback(options_.port, options_.v6, port_);
   wake_ = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake_) fail("eventfd");
   acceptor_ = std::thread([this] { accept_loop(); });

@@ -1,4 +1,4 @@
-// A provider for tests: an HTTP/1.1 server on 127.0.0.1, with TLS or without, that plays scripts
+// A provider for tests: an HTTP/1.1 server on loopback, with TLS or without, that plays scripts
 // and keeps an exact transcript of what it saw. Knows nothing of the program under test.
 //
 //   FakeProvider provider(provider_with(ca));
@@ -73,6 +73,7 @@ using Handler = std::function<Script(const Request&)>;
 
 struct ProviderOptions {
   std::uint16_t port = 0;             // 0: any free one
+  bool v6 = false;                    // on ::1, and not on 127.0.0.1
   std::optional<ServerTls> tls = {};  // nullopt: plain HTTP
   Handler handler = {};               // null: fake_scenes.h, by the request's x-fake header
   // Asked when a head is complete: a script answers without waiting for the body.

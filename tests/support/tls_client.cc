@@ -39,7 +39,7 @@ const char* name_of(Ending ending) {
 
 Result<void> TlsClient::connect() {
   const std::uint16_t port = options_.via ? options_.via->port : options_.port;
-  UniqueFd socket = connect_loopback(port, deadline(), options_.receive_buffer);
+  UniqueFd socket = connect_loopback(port, deadline(), options_.receive_buffer, options_.v6);
   if (!socket) return Error{Code::io, fmt::format("connect to {}: {}", port, std::strerror(errno))};
   conn_ = std::make_unique<Conn>(std::move(socket));
   std::string beyond;  // what came behind the proxy's answer

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "support/conn.h"
 #include "support/digest.h"
+#include "support/patience.h"
 #include "support/script.h"
 #include "support/tls_context.h"
 
@@ -31,7 +32,8 @@ struct Hop {
 
 struct ClientOptions {
   std::uint16_t port = 0;  // on 127.0.0.1; not used with `via`
-  std::int64_t timeout_ms = 10'000;
+  bool v6 = false;         // on ::1
+  std::int64_t timeout_ms = 10'000 * kSlowness;
   int receive_buffer = 0;  // SO_RCVBUF; 0: the system's
   std::optional<Hop> via = {};
   std::optional<ClientTls> tls = {};  // nullopt: clear text

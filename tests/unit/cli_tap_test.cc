@@ -187,3 +187,19 @@ TEST_CASE("tap: files, and what can be wrong with them") {
   CHECK(run(out, err) == 1);
   CHECK(err == "llmrec: cannot read " + dir.path + "\n");
 }
+
+TEST_CASE("tap: a list of prices that cannot be used is an error of one line") {
+  const TempDir dir;
+  TapOptions o;
+  o.prices = dir.path + "/missing.json";
+  const auto missing = tap_capture(request(), whole(), o);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == Code::io);
+  o.prices = dir.path + "/prices.json";
+  std::ofstream(o.prices) << "<html>";
+  const auto html = tap_capture(request(), whole(), o);
+  REQUIRE_FALSE(html);
+  CHECK(html.error().detail == o.prices + ": the list of prices is not a JSON object");
+  std::ofstream(o.prices) << R"({"m":{"litellm_provider":"openai","input_cost_per_token":1e-6}})";
+  CHECK(tap_capture(request(), whole(), o));
+}

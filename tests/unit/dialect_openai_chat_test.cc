@@ -367,3 +367,68 @@ TEST_CASE("openai.chat: usage made comparable") {
   reported.reasoning.reset();
   CHECK(chat->comparable(provider_by_host("api.x.ai"), reported).output == 4);
 }
+
+TEST_CASE("openai.chat: where the reason's word alone would mislead") {
+  using record::FinishClass;
+  const auto cls = [](const std::string& choice) {
+    Chat chat;
+    return chat.event(R"({"choices":[)" + choice + "]}").finishes.at(0).cls;
+  };
+  const std::string call =
+      R"("delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}}]})";
+  CHECK(cls(R"({"delta":{},"finish_reason":"stop"})") == FinishClass::none);
+  CHECK(cls(R"({"finish_reason":"stop",)" + call + "}") == FinishClass::tool);
+  CHECK(cls(R"({"finish_reason":"length",)" + call + "}") == FinishClass::none);
+  // OpenRouter
+  for (const char* native : {"length", "max_tokens", "MAX_TOKENS", "max_output_tokens"}) {
+    CHECK(cls(std::string(R"({"finish_reason":"tool_calls","native_finish_reason":")") + native +
+              "\"," + call + "}") == FinishClass::length);
+    CHECK(cls(std::string(R"({"native_finish_reason":")") + native +
+              R"(","finish_reason":"stop"})") == FinishClass::length);
+  }
+  CHECK(cls(R"({"finish_reason":"stop","native_finish_reason":"end_turn"})") == FinishClass::none);
+  CHECK(cls(R"({"finish_reason":"error","native_finish_reason":"length"})") == FinishClass::none);
+
+  Chat later;  // the call came before, and another choice called none
+  later.event(R"({"choices":[{"index":1,)" + call + "}]}");
+  CHECK(later.event(R"({"choices":[{"index":1,"finish_reason":"stop"}]})").finishes[0].cls ==
+        FinishClass::tool);
+  CHECK(later.event(R"({"choices":[{"index":0,"finish_reason":"stop"}]})").finishes[0].cls ==
+        FinishClass::none);
+  Chat whole;
+  CHECK(whole
+            .answer(R"({"choices":[{"finish_reason":"stop","message":{"tool_calls":[{"id":"a",)"
+                    R"("function":{"name":"f","arguments":"{}"}}]}}]})")
+            .finishes[0]
+            .cls == FinishClass::tool);
+}
+
+TEST_CASE("openai.chat: Together repeats the text beside the delta") {
+  Chat chat;
+  CHECK(chat.event(R"({"choices":[{"text":"abc","delta":{"content":"abc","token_id":5}}]})")
+            .text_chars == 3);
+}
+
+TEST_CASE("openai.chat: arguments given as an object are whole") {
+  Chat chat;
+  chat.event(delta(
+      R"("tool_calls":[{"id":"a","function":{"name":"f","arguments":{"city":"x","n":[1]}}}])"));
+  REQUIRE(chat.calls().size() == 1);
+  CHECK(chat.calls()[0].arguments_whole());
+  CHECK(chat.calls()[0].name == "f");
+}
+
+TEST_CASE("openai.chat: the provider's own bill") {
+  Chat openrouter;
+  CHECK(openrouter.event(R"({"choices":[],"usage":{"completion_tokens":1,"cost":0.00012}})")
+            .cost_nano_usd == 120'000);
+  Chat xai;
+  CHECK(xai.event(R"({"choices":[],"usage":{"completion_tokens":1,"cost_in_usd_ticks":50}})")
+            .cost_nano_usd == 5);
+}
+
+TEST_CASE("openai.chat: Mistral's fill-in-the-middle asks otherwise") {
+  const Asked a = asked(R"({"model":"codestral","prompt":"abc","suffix":"de","max_tokens":4})");
+  CHECK(a.text_chars == 5);
+  CHECK(a.max_output_tokens == 4);
+}

@@ -236,3 +236,34 @@ TEST_CASE("tool calls: long words are cut") {
   CHECK(t.calls()[0].id.size() == limits::kRecordIdTextMax);
   CHECK(t.calls()[0].name.size() == limits::kToolNameMax);
 }
+
+TEST_CASE("tool calls: a piece that was no call is dropped, and only that") {
+  ToolCalls t;
+  t.begin_piece(0, 0);
+  t.add_name("f");
+  t.begin_piece(0, 1);
+  t.add_name("g");
+  t.drop_piece();
+  CHECK(t.staged_count() == 1);
+  t.commit();
+  REQUIRE(t.calls().size() == 1);
+  CHECK(t.calls()[0].name == "f");
+  t.drop_piece();  // nothing is staged
+  CHECK(t.staged_count() == 0);
+}
+
+TEST_CASE("tool calls: what the provider says was cut is never whole") {
+  ToolCalls t;
+  t.begin_piece(0, 0);
+  t.add_arguments("{}");
+  t.set_cut();
+  t.begin_piece(0, 1);
+  t.add_arguments("{}");
+  t.commit();
+  CHECK(!t.calls()[0].arguments_whole());
+  CHECK(t.calls()[1].arguments_whole());
+  t.cut_call(0, 1);
+  t.cut_call(0, 7);  // not known
+  t.end_all();
+  CHECK(!t.any_whole());
+}

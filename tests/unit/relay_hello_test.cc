@@ -276,3 +276,20 @@ TEST_CASE("noise never reads past its end or flips a verdict") {
   CHECK(ready > 100);
   CHECK(ready < 3000);
 }
+
+TEST_CASE("whose connection it is") {
+  ClientHello hello;
+  CHECK(why_not_ours(hello, "a.example").empty());  // no SNI: the host that was asked for
+  hello.has_sni = true;
+  hello.sni = "a.example";
+  hello.ech = true;  // GREASE
+  CHECK(why_not_ours(hello, "a.example").empty());
+  CHECK(why_not_ours(hello, "b.example") == "ech");
+  CHECK(why_not_ours(hello, "10.0.0.1") == "ech");
+  hello.ech = false;
+  CHECK(why_not_ours(hello, "b.example") == "sni_mismatch");
+  hello.has_alpn = hello.alpn_h2 = true;
+  CHECK(why_not_ours(hello, "a.example") == "http2");
+  hello.alpn_http1 = true;
+  CHECK(why_not_ours(hello, "a.example").empty());
+}

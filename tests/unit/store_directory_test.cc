@@ -48,6 +48,17 @@ TEST_CASE("a second writer is refused and told who the first is") {
   CHECK(WriterLock::take(dir.path()));
 }
 
+TEST_CASE("whether a writer lives, without becoming one") {
+  const sample::TempDir dir;
+  CHECK(living_writer(dir.path()) == 0);
+  {
+    const auto lock = WriterLock::take(dir.path());
+    REQUIRE(lock);
+    CHECK(living_writer(dir.path()) == ::getpid());
+  }
+  CHECK(living_writer(dir.path()) == 0);
+}
+
 TEST_CASE("data.mdb is looked at before it is mapped") {
   const sample::TempDir dir;
   const std::string path = dir.path() + "/data.mdb";

@@ -21,6 +21,7 @@ TEST_CASE("a row reads back") {
   CHECK(back->stage == e.stage);
   CHECK(back->blob == e.blob);
   CHECK(back->hashes.size() == 2);
+  CHECK(blob_of(value) == e.blob);
   CHECK(std::is_sorted(back->hashes.begin(), back->hashes.end()));
 }
 
@@ -30,6 +31,8 @@ TEST_CASE("a cut or foreign row is refused") {
   std::string newer = value;
   newer[0] = 2;
   CHECK_FALSE(parse_value(newer));
+  CHECK(blob_of(newer).empty());
+  for (std::size_t n = 0; n < 4 + 2 * 8; ++n) CHECK(blob_of(Bytes(value).substr(0, n)).empty());
 }
 
 TEST_CASE("ids beyond the cap are not kept") {

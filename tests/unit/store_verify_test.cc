@@ -62,6 +62,22 @@ TEST_CASE("a sound store, no store, and somebody else's") {
   CHECK(verify_in_child(dir.store(), is_sample, kWaitMs) == Verdict::not_ours);
 }
 
+TEST_CASE("the child hands back its figures, and rows alone can be walked beside a writer") {
+  const sample::TempDir dir;
+  fill(dir, 500);
+  for (const Depth depth : {Depth::whole, Depth::rows}) {
+    const Checked sound = check_in_child(dir.store(), is_sample, kWaitMs, depth);
+    CHECK(sound.verdict == Verdict::sound);
+    CHECK(sound.check.records == 500);
+    CHECK(sound.check.open_rows == 1);
+    const Checked bad =
+        check_in_child(dir.store(), [](Bytes) { return false; }, kWaitMs, depth);
+    CHECK(bad.verdict == Verdict::damaged);
+    CHECK(bad.check.damaged_rows == 501);
+  }
+  CHECK(check_in_child(dir.path(), is_sample, kWaitMs, Depth::rows).verdict == Verdict::absent);
+}
+
 TEST_CASE("an index row without its record, or the other way round, is seen") {
   const sample::TempDir dir;
   fill(dir, 50);

@@ -28,10 +28,17 @@ class Log final : public AnswerEvents {
   void on_ping() override { add("ping"); }
   void on_content_lost(std::string_view reason) override { add("lost " + std::string(reason)); }
   void on_unlabelled_coding() override { add("unlabelled"); }
+  dialect::Dialect* on_recognised(std::string_view name) override {
+    add("is " + std::string(name));
+    recognised_ = dialect::make_by_name(name, {});
+    REQUIRE(recognised_);
+    return recognised_.get();
+  }
 
   std::string text;
 
  private:
+  std::unique_ptr<dialect::Dialect> recognised_;
   static std::string named(Bytes event) {
     return event.empty() ? std::string() : " '" + std::string(event) + "'";
   }
@@ -102,6 +109,29 @@ std::string gzipped(const std::string& plain) {
   return out;
 }
 
+std::string number(std::size_t value, int octets) {
+  std::string out;
+  for (int i = octets - 1; i >= 0; --i) out += static_cast<char>(value >> (8 * i) & 0xff);
+  return out;
+}
+
+std::string with_crc(const std::string& text) {
+  return text + number(crc32(0, reinterpret_cast<const Bytef*>(text.data()),
+                             static_cast<uInt>(text.size())),
+                       4);
+}
+
+std::string message(const std::vector<std::pair<std::string, std::string>>& head,
+                    const std::string& payload) {
+  std::string fields;
+  for (const auto& [name, value] : head) {
+    fields += number(name.size(), 1) + name + '\7' + number(value.size(), 2) + value;
+  }
+  return with_crc(
+      with_crc(number(fields.size() + payload.size() + 16, 4) + number(fields.size(), 4)) + fields +
+      payload);
+}
+
 const std::string kHi = R"({"choices":[{"delta":{"content":"hi"}}]})";
 const std::string kStop = R"({"choices":[{"delta":{},"finish_reason":"stop"}]})";
 const std::string kError = R"({"error":{"type":"server_error","code":"x"}})";
@@ -170,8 +200,8 @@ TEST_CASE("answer: plain answers") {
   check({"JSON that is called octets", kError, "doc error server_error/x | answer",
          "application/octet-stream", "", 400});
   check({"JSON without a type", kError, "doc error server_error/x | answer", "", "", 404});
-  check({"JSON in an array", "[" + kError + "]", "doc error /x | answer", "application/json", "",
-         400});
+  check({"JSON in an array", "[" + kError + "]", "doc error server_error/x | answer",
+         "application/json", "", 400});
   check({"an error body that does not say so", R"({"message":"no","code":"c","type":"t"})",
          "doc error t/c | answer", "application/json", "", 401});
   check({"the same with a status of success is none", R"({"message":"no","code":"c","type":"t"})",
@@ -211,14 +241,64 @@ TEST_CASE("answer: too deep a document loses itself, not the stream") {
   CHECK(log.text == "lost json_too_deep; doc 2");
 }
 
-TEST_CASE("answer: of an unknown dialect events are counted and not read") {
+TEST_CASE("answer: what no path claims tells its dialect, or is counted and not read") {
   const std::string path = "/v1/other";
-  check({"stream", kStream, "unread; unread; done | stream", "text/event-stream", "", 200, path});
+  const std::string is_chat = "is openai.chat; ";
+  check({"stream", kStream, is_chat + "doc 2; doc stop; done | stream", "text/event-stream", "",
+         200, path});
+  check({"behind events that tell nothing", "data: {}\n\ndata: x\n\n" + kStream,
+         "unread; unread; " + is_chat + "doc 2; doc stop; done | stream", "text/event-stream", "",
+         200, path});
+  check({"too late", "data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n" + kStream,
+         "unread; unread; unread; unread; unread; unread; done | stream", "text/event-stream", "",
+         200, path});
+  const std::string long_one(limits::kSniffMax, 'x');
+  check(
+      {"early in a long document",
+       "data: {\"object\":\"chat.completion.chunk\",\"x\":\"" + long_one + "\",\"choices\":[]}\n\n",
+       is_chat + "doc | stream", "text/event-stream", "", 200, path});
+  check({"late in a long document",
+         "data: {\"x\":\"" + long_one + "\",\"object\":\"chat.completion.chunk\"}\n\n",
+         "unread | stream", "text/event-stream", "", 200, path});
   check({"named", "event: x\ndata: no json\n\n: ping\n\n", "unread 'x'; ping | stream",
          "text/event-stream", "", 200, path});
   check({"a cut event counts nothing", "data: no json", " | stream", "text/event-stream", "", 200,
          path});
-  check({"JSON", kStop, " | answer", "application/json", "", 200, path});
+  check({"an answer of chat",
+         R"({"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]})",
+         is_chat + "doc 2 stop | answer", "application/json", "", 200, path});
+  check({"JSON", R"({"a":1})", " | answer", "application/json", "", 200, path});
+}
+
+TEST_CASE("answer: lines") {
+  const std::string type = "application/x-ndjson";
+  const std::string seen = "doc 2; doc stop | stream";
+  check({"usual", kHi + "\n" + kStop + "\n", seen, type});
+  check({"carriage returns, empty lines", "\n" + kHi + "\r\n\r\n" + kStop + "\r\n", seen, type});
+  check({"the last line without its end", kHi + "\n" + kStop, seen, type});
+  check({"a cut line says nothing", kHi + "\n" + kStop.substr(0, 20), "doc 2 | stream", type});
+  check({"Cohere's type", kHi + "\n", "doc 2 | stream", "application/stream+json; charset=utf-8"});
+  check({"not JSON", kHi + "\nquagga\n" + kStop + "\n", "doc 2; bad; doc stop | stream", type});
+  check({"an error is one document", kError, "doc error server_error/x | answer", type, "", 400});
+}
+
+TEST_CASE("answer: messages of an AWS event stream") {
+  const std::string type = "application/vnd.amazon.eventstream";
+  const std::string hi = message({{":message-type", "event"}, {":event-type", "chunk"}}, kHi);
+  const std::string exception =
+      message({{":message-type", "exception"}, {":exception-type", "throttlingException"}},
+              R"({"message":"no"})");
+  const std::string error =
+      message({{":message-type", "error"}, {":error-code", "InternalError"}}, "");
+  check({"usual", hi + hi, "doc 2 'chunk'; doc 2 'chunk' | stream", type});
+  check({"an exception", hi + exception,
+         "doc 2 'chunk'; doc error / 'throttlingException' | stream", type});
+  check({"an error", error, "doc error / 'InternalError' | stream", type});
+  check({"cut", hi + hi.substr(0, hi.size() - 1), "doc 2 'chunk' | stream", type});
+  std::string broken = hi;
+  broken[broken.size() - 6] ^= 1;
+  check({"broken", hi + broken, "doc 2 'chunk'; lost event_stream_crc | stream", type});
+  check({"an error body is JSON", kError, "doc error server_error/x | answer", type, "", 400});
 }
 
 TEST_CASE("answer: before the first octet the type is believed") {

@@ -522,19 +522,31 @@ TEST_CASE("exchange: what came before the content was lost still counts") {
 TEST_CASE("exchange: an unknown dialect has no stages") {
   const std::string request = post("{}", "", "/v1/other");
   Rig rig;
-  rig.request(request).response(kStreamHead + chunk(event(kHi))).upstream(CloseHow::reset).over();
+  const std::string odd = "{\"text\":\"hi\"}";
+  rig.request(request).response(kStreamHead + chunk(event(odd))).upstream(CloseHow::reset).over();
   Record r = rig.only();
   CHECK(verdict(r) == "failed after_first_token upstream_reset network");
   CHECK(r.chunks_received == 1);
   CHECK(r.output_chars_received == 0);
   CHECK(r.retry_safety == RetrySafety::unknown);
   CHECK(r.tap == TapState::complete);
-  r = call(request, stream_of(event(kHi) + kDone));
+  r = call(request, stream_of(event(odd) + kDone));
   CHECK(verdict(r) == "ok");
   CHECK(r.chunks_received == 1);  // the marker is none
   CHECK(!r.truncated);
   CHECK(r.operation == "unknown");
   CHECK(!r.stream);
+}
+
+TEST_CASE("exchange: the answer tells what the path did not") {
+  const std::string request = post("{\"model\":\"m\",\"stream\":true}", "", "/v1/other");
+  const Record r = call(request, stream_of(event(kHi) + event(kStop) + kDone));
+  CHECK(verdict(r) == "ok");
+  CHECK(r.dialect == "openai.chat");
+  CHECK(r.operation == "chat.completions.stream");
+  CHECK(r.model == "m");
+  CHECK(r.output_chars_received == 2);
+  CHECK(r.tap == TapState::complete);
 }
 
 TEST_CASE("exchange: budgets that were passed") {

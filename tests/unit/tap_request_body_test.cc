@@ -104,7 +104,7 @@ TEST_CASE("request body: nothing asked is nothing lost") {
   CHECK(!none.message_count);
 }
 
-TEST_CASE("request body: an unknown dialect is not read") {
+TEST_CASE("request body: what an unknown dialect sends is not missed") {
   const auto dialect = dialect_of("/v1/whatever");
   RequestBody body;
   body.begin(*dialect, "");
