@@ -23,6 +23,7 @@
 #include "cli/stats.h"
 #include "cli/tap.h"
 #include "daemon/check.h"
+#include "daemon/run.h"
 #include "daemon/serve.h"
 #include "net/payload.h"
 
@@ -50,6 +51,7 @@ struct Dispatch {
   cli::Streams& streams;
 
   int operator()(const cli::ServeOptions& o) { return daemon::serve(o); }
+  int operator()(const cli::RunOptions& o) { return daemon::run(o, streams); }
   int operator()(const cli::ShowOptions& o) {
     return paged(o.view, streams, [&o](cli::Streams& s) { return cli::show(o, s); });
   }
@@ -80,7 +82,7 @@ struct Dispatch {
       const auto is = daemon::is_recorded(o.serve, host, port);
       return is && *is;
     };
-    return cli::doctor(o, recorded, streams);
+    return paged(o.view, streams, [&](cli::Streams& s) { return cli::doctor(o, recorded, s); });
   }
   int operator()(const cli::Stop& stop) {
     streams.out << stop.out;

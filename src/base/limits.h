@@ -314,3 +314,70 @@ inline constexpr std::size_t kDnsCacheEntries = 256;
 inline constexpr std::int64_t kSilentClientNs = 60'000'000'000;
 inline constexpr std::size_t kDoorsMax = 64;
 }  // namespace llmrec::limits
+
+// admin: a port for probes, scrapes and a dashboard. At a cap the admin client is turned away or
+// waits; traffic does not notice.
+namespace llmrec::limits {
+// Probes, a scraper and some browser tabs. More wait in the kernel's queue.
+inline constexpr std::size_t kAdminConnections = 64;
+// Browsers send about 1 KiB. Past it: 431.
+inline constexpr std::size_t kAdminHeadOctets = 8 * 1024;
+// Notes of one record: 32 of at most 320 octets, escaped. Past it: 413.
+inline constexpr std::size_t kAdminBodyOctets = 64 * 1024;
+// For a request to come, and for its answer to be taken.
+inline constexpr std::int64_t kAdminReadNs = 10'000'000'000;
+inline constexpr std::int64_t kAdminWriteNs = 30'000'000'000;
+// Questions to the store that wait for their turn. Past it: 503.
+inline constexpr std::size_t kAdminJobs = 16;
+// A loop that was poked and has not turned for so long is stuck: /livez says so.
+inline constexpr std::int64_t kStuckLoopNs = 10'000'000'000;
+// Failures that the dashboard lists.
+inline constexpr std::size_t kNewestFailures = 25;
+// Records that one /stats.json looks at, about a second's work. Past it: the older ones are left
+// out, and the answer says so.
+inline constexpr std::size_t kAdminStatsRecords = 1'000'000;
+// How often the writer's thread looks how full the store is.
+inline constexpr std::int64_t kStoreGaugeNs = 1'000'000'000;
+}  // namespace llmrec::limits
+
+// admin: series of /metrics. Names beyond a cap share "other".
+namespace llmrec::limits {
+// Classes of a histogram, the last one open.
+inline constexpr std::size_t kMetricBuckets = 16;
+inline constexpr std::size_t kMetricProviders = 32;
+inline constexpr std::size_t kMetricModels = 50;
+inline constexpr std::size_t kMetricDialects = 32;
+// Pairs of provider and dialect: each has three histograms, 60 samples in all.
+inline constexpr std::size_t kMetricFlows = 64;
+inline constexpr std::size_t kMetricWork = 400;
+inline constexpr std::size_t kMetricFailures = 400;
+}  // namespace llmrec::limits
+
+// daemon: one line of JSON per record on standard output.
+namespace llmrec::limits {
+// Container runtimes cut lines at 16 KiB.
+inline constexpr std::size_t kRecordLineOctets = 16 * 1024 - 1;
+// Records that wait for standard output, about 2 KiB each. Past it: dropped and counted.
+inline constexpr std::size_t kRecordLinesQueued = 4096;
+// What a pipe with room takes without blocking (PIPE_BUF).
+inline constexpr std::size_t kRecordLineWrite = 4096;
+// At the end, a standard output that takes nothing for so long is given up.
+inline constexpr std::int64_t kRecordLineDrainNs = 2'000'000'000;
+}  // namespace llmrec::limits
+
+// run: a command with a recorder of its own.
+namespace llmrec::limits {
+// What still runs when the command has ended belongs to something that it left behind; the person
+// waits for the receipts. Past it: cut, and recorded as recorder_draining.
+inline constexpr std::int64_t kRunDrainNs = 2'000'000'000;
+}  // namespace llmrec::limits
+
+// edit: what the opt-in edits hold back.
+namespace llmrec::limits {
+// A request is held until it is whole, as the new Content-Length stands before the body. Prompts
+// with pictures have some MiB. Past it: passed on unchanged, and a note says so.
+inline constexpr std::size_t kEditBodyOctets = 8 * 1024 * 1024;
+// A stream's last events, while it is not known whether the usage chunk is among them, and a chunk
+// of HTTP that is not whole yet. Providers send a few KiB in one. Past it: passed on unchanged.
+inline constexpr std::size_t kEditHeldOctets = 64 * 1024;
+}  // namespace llmrec::limits

@@ -67,12 +67,33 @@ struct CommandLine {
   std::vector<std::string> positionals;
 };
 
+// Takes the line of another program off the end; see Command::runs_command.
+std::vector<std::string> take_other_line(const Command& command, std::vector<std::string>& words) {
+  const auto takes_value = [&command](const std::string& word) {
+    return std::any_of(command.options.begin(), command.options.end(), [&word](const Option& o) {
+      const bool named = word == "--" + o.name || (o.letter != 0 && word == std::string{'-', o.letter});
+      return named && !o.hidden && !o.value.empty();
+    });
+  };
+  auto at = words.begin();
+  while (at != words.end() && *at != "--" && at->size() > 1 && at->front() == '-') {
+    const bool more = takes_value(*at);
+    ++at;
+    if (more && at != words.end()) ++at;
+  }
+  const bool marked = at != words.end() && *at == "--";
+  std::vector<std::string> line(at + (marked ? 1 : 0), words.end());
+  words.erase(at, words.end());
+  return line;
+}
+
 // CLI11 cuts the line into options and values; what they mean is for the rows of the command.
 std::optional<Stop> read_arguments(const Command& command, std::vector<std::string> arguments,
                                    CommandLine& out) {
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
+  if (command.runs_command) out.positionals = take_other_line(command, arguments);
   const CLI::callback_t later = [](const CLI::results_t&) { return true; };
   std::vector<std::pair<std::string, CLI::Option*>> made;
   for (const Option& option : command.options) {
@@ -84,9 +105,11 @@ std::optional<Stop> read_arguments(const Command& command, std::vector<std::stri
     made.emplace_back(option.name, added);
   }
   CLI::Option* positional = nullptr;
-  if (!command.positional.empty()) {
+  if (!command.positional.empty() && !command.runs_command) {
     positional = app.add_option("positional", later);
-    positional->expected(0, static_cast<int>(command.positionals_max));
+    if (command.positionals_max > 1) {
+      positional->expected(1, static_cast<int>(command.positionals_max));
+    }
   }
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
   try {

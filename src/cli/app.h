@@ -28,9 +28,9 @@ struct Stop {
   std::string error;    // one line for stderr, without line end
 };
 
-using Parsed = std::variant<ServeOptions, ShowOptions, LsOptions, StatsOptions, ExportOptions,
-                            RetrySafeOptions, NoteOptions, TapOptions, DbOptions, CaOptions,
-                            ConfigOptions, DoctorOptions, Stop>;
+using Parsed = std::variant<ServeOptions, RunOptions, ShowOptions, LsOptions, StatsOptions,
+                            ExportOptions, RetrySafeOptions, NoteOptions, TapOptions, DbOptions,
+                            CaOptions, ConfigOptions, DoctorOptions, Stop>;
 
 // `arguments` without the program's name. Command line before environment before file.
 Parsed parse(const std::vector<std::string>& arguments, const Environment&);

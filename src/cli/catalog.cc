@@ -5,6 +5,7 @@
 #include "cli/completions.h"
 #include "cli/keeping_commands.h"
 #include "cli/reading_commands.h"
+#include "cli/run.h"
 
 namespace llmrec::cli {
 namespace {
@@ -35,6 +36,25 @@ std::optional<Stop> settle_serve(ServeOptions& o, const Environment& environment
   if (auto stop = settle_store(o.store, environment)) return stop;
   if (o.ca_dir.empty()) o.ca_dir = o.store + "/ca";
   return std::nullopt;
+}
+
+// The recorder that `run` starts is nobody else's, whatever a configuration file says of listeners
+// and of the CA.
+Parsed settle_run(RunOptions& o, const Environment& environment) {
+  if (o.command.empty()) return wrong("which command is to be run?", "run");
+  o.default_store = o.serve.store.empty();
+  // Without a home directory `run` makes a private store.
+  if (o.default_store) static_cast<void>(settle_store(o.serve.store, environment));
+  o.serve.listen = "127.0.0.1:0";
+  o.serve.transparent.clear();
+  o.serve.ca_dir = "none";
+  o.serve.loops = 1;
+  o.serve.drain_ns = limits::kRunDrainNs;
+  if (o.base_urls) {
+    const auto doors = base_url_doors();
+    o.serve.reverse.insert(o.serve.reverse.end(), doors.begin(), doors.end());
+  }
+  return o;
 }
 
 // Options that need nothing but a store.
@@ -77,6 +97,8 @@ void Catalog::add_recording() {
     if (auto stop = settle_serve(serve_, environment_)) return *std::move(stop);
     return serve_;
   });
+  run_.serve.log_level = LogLevel::warn;
+  add(run_command(run_), [this]() -> Parsed { return settle_run(run_, environment_); });
 }
 
 void Catalog::add_reading() {

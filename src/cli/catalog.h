@@ -33,6 +33,7 @@ class Catalog {
 
   const Environment& environment_;
   ServeOptions serve_;
+  RunOptions run_;
   ShowOptions show_;
   LsOptions ls_;
   StatsOptions stats_;

@@ -162,6 +162,18 @@ void add_process(std::vector<Option>& options, ServeOptions& o) {
                                              {"debug", LogLevel::debug}}));
 }
 
+void add_edits(std::vector<Option>& options, ServeOptions& o) {
+  options.push_back({"ensure-usage", 0, "",
+                     "Edit: ask for usage in every stream of OpenAI's chat and completions",
+                     flag(o.ensure_usage)});
+  options.push_back({"strip-usage-frame", 0, "",
+                     "Edit: drop the usage chunk at the end that the client did not ask for",
+                     flag(o.strip_usage_frame)});
+  options.push_back({"request-id-header", 0, "",
+                     "Edit: add X-Llmrec-Request-Id to the head of each response",
+                     flag(o.request_id_header)});
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
@@ -178,17 +190,19 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 constexpr std::size_t kHelpWidth = 80;
-constexpr std::size_t kHelpText = 31;  // column where explanations begin
+constexpr std::size_t kHelpText = 31;      // column where explanations begin
+constexpr std::size_t kCommandText = 15;  // the same behind names of commands
 
-void help_row(std::string& out, const std::string& left, const std::string& explanation) {
-  std::string line = report::padded("  " + left, kHelpText);
-  if (line.size() > kHelpText || line.back() != ' ') {
+void help_row(std::string& out, const std::string& left, const std::string& explanation,
+              std::size_t text_at = kHelpText) {
+  std::string line = report::padded("  " + left, text_at);
+  if (line.size() > text_at || line.back() != ' ') {
     out += line + '\n';
-    line.assign(kHelpText, ' ');
+    line.assign(text_at, ' ');
   }
-  for (const std::string& part : report::wrapped(explanation, kHelpWidth - kHelpText)) {
+  for (const std::string& part : report::wrapped(explanation, kHelpWidth - text_at)) {
     out += line + part + '\n';
-    line.assign(kHelpText, ' ');
+    line.assign(text_at, ' ');
   }
 }
 
@@ -218,6 +232,7 @@ Command serve_command(ServeOptions& o) {
   add_ways(c.options, o);
   add_tls(c.options, o);
   add_timeouts(c.options, o);
+  add_edits(c.options, o);
   add_storing(c.options, o);
   add_process(c.options, o);
   for (Option& option : c.options) option.from_outside = option.name != "help";
@@ -252,7 +267,7 @@ std::string help_of_group(const Group& group, const std::vector<Command>& comman
                     ".\n\nSubcommands:\n";
   for (const Command& c : commands) {
     if (c.name.starts_with(group.name + ' ')) {
-      help_row(out, c.name.substr(group.name.size() + 1), c.about);
+      help_row(out, c.name.substr(group.name.size() + 1), c.about, kCommandText);
     }
   }
   return out + "\nMore: llmrec " + group.name + " COMMAND --help, man llmrec-" + group.name + '\n';
@@ -263,12 +278,12 @@ std::string help_of_all(const std::vector<Group>& groups, const std::vector<Comm
       "Usage: llmrec COMMAND [OPTIONS]\n\n"
       "Records every call to an LLM provider, and changes none.\n\nSubcommands:\n";
   for (const Command& c : commands) {
-    if (c.name.find(' ') == std::string::npos) help_row(out, c.name, c.about);
+    if (c.name.find(' ') == std::string::npos) help_row(out, c.name, c.about, kCommandText);
   }
-  for (const Group& group : groups) help_row(out, group.name, group.about);
+  for (const Group& group : groups) help_row(out, group.name, group.about, kCommandText);
   out += "\nOptions:\n";
-  help_row(out, "-h,--help", "Print this help");
-  help_row(out, "--version", "Print the version");
+  help_row(out, "-h,--help", "Print this help", kCommandText);
+  help_row(out, "--version", "Print the version", kCommandText);
   return out + "\nllmrec COMMAND --help says more about one; man 7 llmrec explains it all.\n";
 }
 

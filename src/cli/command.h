@@ -35,6 +35,9 @@ struct Command {
   std::size_t positionals_max = 1;
   std::vector<Option> options;
   bool has_config = false;  // --config
+  // The positionals are another program's line: they begin behind "--", or at the first word that
+  // is neither an option nor its value, and nothing of them is looked at.
+  bool runs_command = false;
 };
 
 // Commands whose names begin with the same word.

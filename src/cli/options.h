@@ -49,6 +49,11 @@ struct ServeOptions {
   std::string ready_file;  // empty: none
   LogLevel log_level = LogLevel::info;
 
+  // Edits, see edit/edits.h.
+  bool ensure_usage = false;
+  bool strip_usage_frame = false;
+  bool request_id_header = false;
+
   std::size_t store_map_bytes = limits::kStoreMapBytes;
   std::optional<std::int64_t> retain_ns;
   std::optional<std::uint64_t> retain_records;
@@ -64,6 +69,16 @@ struct View {
   bool ascii = false;
   bool utc = false;
   bool no_pager = false;
+};
+
+struct RunOptions {
+  ServeOptions serve;  // of the recorder that is started
+  bool default_store = false;  // --store was not given; serve.store is empty where there is no home
+  std::vector<std::string> command;
+  bool base_urls = false;
+  bool quiet = false;
+  bool json = false;
+  View view;
 };
 
 struct ShowOptions {

@@ -101,8 +101,8 @@ Result<void> set_proxy(const cli::ServeOptions& options, net::Settings& settings
   std::string url = options.upstream_proxy;
   const auto add = [&settings](const std::string& list) -> Result<void> {
     if (settings.no_proxy.add(list)) return {};
-    return Error{Code::full, "--no-proxy: more than " + std::to_string(limits::kHostListEntries) +
-                                 " entries"};
+    return Error{Code::full,
+                 "--no-proxy: more than " + std::to_string(limits::kHostListEntries) + " entries"};
   };
   if (url == "env") {
     url = environment({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"});

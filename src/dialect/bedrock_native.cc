@@ -174,11 +174,11 @@ class BedrockNative final : public Dialect {
     const bool whole = kind_ == DocumentKind::answer;
     finished_ = finished_ || !delta_.finishes.empty();
     // A Titan stream that a guardrail blocked ends with its totals and gives no reason.
-    delta_.finish_signal = delta_.finishes.empty() && total_output_ && guardrail_.is("INTERVENED");
+    const bool blocked = delta_.finishes.empty() && total_output_ && guardrail_.is("INTERVENED");
     delta_.done = !whole && !delta_.finishes.empty();
+    if (blocked) delta_.finishes.push_back({choice_, {}, record::FinishClass::filter});
     // Llama counts on in every chunk.
-    delta_.usage_final =
-        delta_.usage.output.has_value() && (whole || finished_ || delta_.finish_signal);
+    delta_.usage_final = delta_.usage.output.has_value() && (whole || finished_ || blocked);
   }
 
  private:

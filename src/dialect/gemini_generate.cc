@@ -387,7 +387,7 @@ class GeminiGenerate final : public Dialect {
   // No candidate comes any more; one that had begun ends with the reason for that.
   void finish_blocked() {
     const std::bitset<limits::kChoicesMax> cut = seen_ & ~ended_;
-    delta_.finish_signal = cut.none();
+    if (seen_.none()) delta_.finishes.push_back({0, {}, FinishClass::filter});
     for (std::size_t choice = 0; choice < cut.size(); ++choice) {
       if (!cut.test(choice)) continue;
       delta_.finishes.push_back(

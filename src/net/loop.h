@@ -17,6 +17,7 @@
 #include "net/listener.h"
 #include "net/resolver.h"
 #include "net/shared.h"
+#include "tap/tokens.h"
 #include "tls/engine.h"
 
 namespace llmrec::net {
@@ -45,6 +46,8 @@ class Loop {
   uv_loop_t* uv() { return &loop_; }
   Shared& shared() { return shared_; }
   Resolver& resolver() { return resolver_; }
+  // What the calls of this loop taught about each model; a loop learns for itself, without locks.
+  tap::TokenModel& tokens() { return tokens_; }
   Instant now() const { return {static_cast<std::int64_t>(uv_hrtime())}; }
   bool draining() const { return draining_; }
 
@@ -74,6 +77,7 @@ class Loop {
   uv_async_t wake_{};
   uv_timer_t drain_timer_{};
   uv_timer_t checkpoint_timer_{};
+  tap::TokenModel tokens_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<Session*> sessions_;  // each knows its place: removal is O(1)
   std::vector<Session*> changed_;

@@ -39,7 +39,7 @@ void Opening::begin() {
   switch (door_.mode) {
     case Mode::reverse:
       name_destination(Mode::reverse, door_.upstream.authority, {});
-      session_.set_recorded(true);  // the user named it
+      session_.recording().want(true);  // the user named it
       return arm(limits::kSilentClientNs);
     case Mode::transparent:
       return begin_transparent();
@@ -169,8 +169,9 @@ void Opening::on_request_head(Bytes octets) {
 void Opening::on_first_octets(Bytes octets) {
   disarm();
   if (octets.front() == kTlsHandshake) {
-    log::warn("reverse", "a client began TLS where clear HTTP is spoken: its base URL has to be "
-                         "http://, not https://");
+    log::warn("reverse",
+              "a client began TLS where clear HTTP is spoken: its base URL has to be "
+              "http://, not https://");
     return session_.refuse({.status = 400,
                             .proxy_error = "http_request_error",
                             .details = "tls_in_clear",
@@ -186,7 +187,7 @@ void Opening::on_first_octets(Bytes octets) {
 
 void Opening::name_destination(Mode mode, const relay::Authority& to, const std::string& user) {
   const Settings& settings = session_.loop().shared().settings;
-  tap::ConnFacts& facts = session_.facts();
+  tap::ConnFacts& facts = session_.recording().facts();
   to_ = to;
   facts.mode = mode;
   facts.host = to.host;
@@ -195,7 +196,7 @@ void Opening::name_destination(Mode mode, const relay::Authority& to, const std:
   if (!user.empty()) facts.tags.emplace_back("route", user);
   const relay::HostEntry* entry = settings.recorded.match(to.host, to.port);
   facts.dialect = entry != nullptr ? entry->dialect : std::string();
-  session_.set_recorded(entry != nullptr);
+  session_.recording().want(entry != nullptr);
 }
 
 Way Opening::way() const {
@@ -210,22 +211,22 @@ Way Opening::way() const {
 // A destination whose clients do not trust us goes by unopened, and a record says so.
 bool Opening::is_left_alone() {
   if (!session_.loop().shared().left_alone(session_.authority(), session_.now())) return false;
-  session_.set_blind("client_untrusted_ca");
+  session_.recording().leave_unopened("client_untrusted_ca");
   return true;
 }
 
 void Opening::refuse_unlisted() {
-  session_.refuse(
-      {.status = 403,
-       .proxy_error = "http_request_denied",
-       .details = "destination_not_listed",
-       .text = session_.authority() + " is not listed; add --record " + session_.facts().host});
+  session_.refuse({.status = 403,
+                   .proxy_error = "http_request_denied",
+                   .details = "destination_not_listed",
+                   .text = session_.authority() + " is not listed; add --record " +
+                           session_.recording().facts().host});
 }
 
 void Opening::route_connect() {
   const relay::ConnectRequest& request = connect_.request();
   name_destination(Mode::connect, request.to, request.user);
-  if (session_.recorded()) {
+  if (session_.recording().wanted()) {
     Way to = way();
     to.tls = !is_left_alone();
     return reach(to.tls ? Goal::verify : Goal::tunnel, to);
@@ -237,7 +238,7 @@ void Opening::route_connect() {
 void Opening::route_forward() {
   const relay::RequestLine& request = session_.leg()->request();
   name_destination(Mode::forward, request.to, request.user);
-  if (!session_.recorded() && session_.loop().shared().settings.deny_unlisted) {
+  if (!session_.recording().wanted() && session_.loop().shared().settings.deny_unlisted) {
     return refuse_unlisted();
   }
   Way to = way();
@@ -256,7 +257,7 @@ void Opening::begin_transparent() {
   authority.port = to->port;
   authority.host_is_ip = true;
   name_destination(Mode::transparent, authority, {});
-  session_.set_recorded(false);  // as long as nobody knows what it is
+  session_.recording().want(false);  // as long as nobody knows what it is
   Way there = way();
   there.addresses = {*to};
   reach(Goal::look, std::move(there));
@@ -283,7 +284,7 @@ bool Opening::upstream_wants_certificate() const {
 }
 
 void Opening::on_reached() {
-  tap::ConnFacts& facts = session_.facts();
+  tap::ConnFacts& facts = session_.recording().facts();
   facts.time_to_connect_ns = reach_.connect_ns();
   facts.time_to_tls_ns = reach_.tls_ns();
   session_.keep_upstream_octets(reach_.take_surplus());
@@ -317,6 +318,7 @@ void Opening::on_reached() {
 
 void Opening::on_unreachable(Unreachable&& why) {
   if (goal_ == Goal::again) return session_.close();  // the way was said to be free
+  session_.recording().facts().time_to_connect_ns = reach_.connect_ns();
   const bool clear_yet = goal_ == Goal::verify || goal_ == Goal::open;
   if (clear_yet && why.wants_client_certificate) {
     if (goal_ == Goal::verify) session_.client().send_raw(kEstablished);
@@ -324,7 +326,7 @@ void Opening::on_unreachable(Unreachable&& why) {
   }
   session_.setup_failed(why.error, why.detail, why.by);
   if (goal_ == Goal::open) return refuse_in_tls(kInternalError);
-  if (session_.facts().mode == Mode::transparent) {
+  if (session_.recording().facts().mode == Mode::transparent) {
     log::info("transparent", why.refusal.text);
     return session_.reset_client();
   }
@@ -355,7 +357,7 @@ void Opening::on_hello(Bytes octets) {
 
 void Opening::judge_hello() {
   const relay::ClientHello& hello = hello_.hello();
-  const std::string_view why = relay::why_not_ours(hello, session_.facts().host);
+  const std::string_view why = relay::why_not_ours(hello, session_.recording().facts().host);
   if (why == "http2" && session_.loop().shared().settings.refuse_h2) {
     session_.setup_failed(ErrorType::client_tls_failed, "http2_only", Party::recorder);
     return session_.close();
@@ -374,16 +376,18 @@ void Opening::judge_unknown() {
   const relay::ClientHello& hello = hello_.hello();
   relay::Authority named = to_;
   if (hello.has_sni) named.host = hello.sni;
-  const std::string user = session_.facts().mode == Mode::connect ? connect_.request().user : "";
-  name_destination(session_.facts().mode, named, user);
-  if (!session_.recorded()) return settings.deny_unlisted ? refuse_in_tls(kAccessDenied) : splice();
+  const std::string user =
+      session_.recording().facts().mode == Mode::connect ? connect_.request().user : "";
+  name_destination(session_.recording().facts().mode, named, user);
+  if (!session_.recording().wanted())
+    return settings.deny_unlisted ? refuse_in_tls(kAccessDenied) : splice();
   const std::string_view why = relay::why_not_ours(hello, named.host);
   if (!why.empty()) {
     if (settings.refuse_h2) {
       session_.setup_failed(ErrorType::client_tls_failed, "http2_only", Party::recorder);
       return refuse_in_tls(kNoApplicationProtocol);
     }
-    session_.set_blind(why);
+    session_.recording().leave_unopened(why);
     return splice();
   }
   if (is_left_alone()) return splice();
@@ -395,7 +399,7 @@ void Opening::judge_unknown() {
 void Opening::splice() {
   disarm();
   phase_ = Phase::over;
-  session_.set_recorded(false);
+  session_.recording().want(false);
   session_.start_relay(std::move(early_));
 }
 
@@ -403,7 +407,7 @@ void Opening::splice() {
 void Opening::go_blind(std::string_view why) {
   disarm();
   log::info("connect", session_.authority() + " is tunnelled unopened: " + std::string(why));
-  session_.set_blind(why);
+  session_.recording().leave_unopened(why);
   session_.retire_upstream();
   reach(Goal::again, reach_.way_again());
 }
@@ -422,7 +426,7 @@ void Opening::open_client_tls() {
   Shared& shared = session_.loop().shared();
   auto ssl = tls::new_client_facing(shared.client_facing.get());
   if (ssl) {
-    const tap::ConnFacts& facts = session_.facts();
+    const tap::ConnFacts& facts = session_.recording().facts();
     const std::int64_t unix_seconds = facts.wall.unix_us_at(session_.now()) / 1'000'000;
     const auto minted = shared.mint->apply(ssl->get(), facts.host, unix_seconds);
     if (!minted) {

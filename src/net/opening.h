@@ -5,9 +5,9 @@
 //   connect      CONNECT head, dial, and for a recorded host its TLS, verified before the client is
 //                told 200; then the ClientHello, to see whether it is ours to open; our handshake.
 //                An address that is not listed is dialled, and its ClientHello says what it is for.
-//   forward      the same port, an absolute-form request: its head says where to; dial, TLS if https
-//   reverse      the first octet of a client; then the listener's upstream
-//   transparent  dial where the connection was going; whoever speaks first, and a ClientHello, tell
+//   forward      the same port, an absolute-form request: its head says where to; dial, TLS if
+//   https reverse      the first octet of a client; then the listener's upstream transparent  dial
+//   where the connection was going; whoever speaks first, and a ClientHello, tell
 //                what it is; a recorded name is opened, all else is passed on untouched
 //
 // Owned by a session, and gone a turn after octets flow; loop thread only. A forward client whose

@@ -104,12 +104,12 @@ void Reach::dial() {
   request.allowed = [this, named, port, &shared](const relay::IpAddress& ip) {
     return !shared.is_ours(ip, port) && may_dial(ip, named);
   };
-  dialer_ = Dialer::start(loop_.uv(), loop_.resolver(), std::move(request),
-                          [this](DialResult result) {
-                            dialer_ = nullptr;
-                            on_dialled(std::move(result));
-                            owner_.update_interest();
-                          });
+  dialer_ =
+      Dialer::start(loop_.uv(), loop_.resolver(), std::move(request), [this](DialResult result) {
+        dialer_ = nullptr;
+        on_dialled(std::move(result));
+        owner_.update_interest();
+      });
 }
 
 void Reach::on_dialled(DialResult result) {
@@ -121,7 +121,6 @@ void Reach::on_dialled(DialResult result) {
     return unconnected(result);
   }
   address_ = result.address;
-  connect_ns_ = result.connect_ns;
   if (!owner_.take_upstream(std::move(result.fd))) {
     return fail({.error = ErrorType::connect_failed,
                  .detail = "ENOMEM",
@@ -131,6 +130,7 @@ void Reach::on_dialled(DialResult result) {
                              .text = "out of descriptors or memory"}});
   }
   if (through_proxy_) return ask_proxy();
+  connect_ns_ = result.connect_ns;
   connected();
 }
 
@@ -179,8 +179,8 @@ void Reach::on_proxy_answer(Bytes octets) {
 
 void Reach::proxy_failed(std::string detail, bool timed_out, std::string_view error) {
   const UpstreamProxy& proxy = *loop_.shared().settings.proxy;
-  std::string text = "the upstream proxy " + authority(proxy.host, proxy.port) + " does not lead to " + way_.authority() + " (" +
-                     detail + ")";
+  std::string text = "the upstream proxy " + authority(proxy.host, proxy.port) +
+                     " does not lead to " + way_.authority() + " (" + detail + ")";
   if (detail == "status_407") text += "; put USER:PASSWORD@ into --upstream-proxy";
   fail({.error = ErrorType::upstream_proxy_failed,
         .detail = detail,
@@ -218,13 +218,13 @@ void Reach::open_tls() {
   auto ssl = tls::new_upstream(shared.upstream.get(), name);
   if (!ssl) {
     log::warn("tls", ssl.error().detail);
-    return fail({.error = ErrorType::tls_handshake_failed,
-                 .detail = "internal",
-                 .by = Party::recorder,
-                 .refusal = {.proxy_error = "proxy_internal_error",
-                             .details = "internal",
-                             .text = "TLS with " + authority(tls_host_, way_.port) +
-                                     " cannot be set up"}});
+    return fail(
+        {.error = ErrorType::tls_handshake_failed,
+         .detail = "internal",
+         .by = Party::recorder,
+         .refusal = {.proxy_error = "proxy_internal_error",
+                     .details = "internal",
+                     .text = "TLS with " + authority(tls_host_, way_.port) + " cannot be set up"}});
   }
   peer_->tls().emplace(*std::move(ssl), tls::Role::upstream);
   tls_started_ = loop_.now();

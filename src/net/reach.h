@@ -32,7 +32,7 @@ struct Way {
   std::string dial_host;  // to resolve
   std::uint16_t port = 0;
   std::vector<Address> addresses;  // not empty: these, and the name is not looked up
-  bool settled = false;            // the addresses are what was connected to before: no rule applies
+  bool settled = false;  // the addresses are what was connected to before: no rule applies
   bool tls = false;
   bool listener_is_loopback = true;
 

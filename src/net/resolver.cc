@@ -67,8 +67,7 @@ void Resolver::forget(Ticket ticket) {
                                     [ticket](const auto& entry) { return entry.first == ticket; });
     if (gone == 0) continue;
     // What has not begun need not begin; what runs in a thread cannot be called back.
-    if (lookup->waiting.empty() &&
-        uv_cancel(reinterpret_cast<uv_req_t*>(&lookup->request)) == 0) {
+    if (lookup->waiting.empty() && uv_cancel(reinterpret_cast<uv_req_t*>(&lookup->request)) == 0) {
       running_.erase(host);
     }
     return;

@@ -9,19 +9,12 @@
 #include "net/loop.h"
 
 namespace llmrec::net {
-namespace {
 
 using record::CloseHow;
 using record::ErrorType;
 using record::Party;
 using relay::Action;
 using tls::EngineStatus;
-
-tap::Dir direction(relay::Side from) {
-  return from == relay::Side::client ? tap::Dir::request : tap::Dir::response;
-}
-
-}  // namespace
 
 // --- life
 // -------------------------------------------------------------------------------------------
@@ -31,14 +24,8 @@ Session::Session(Loop& loop, const Door& door, const Address& listener)
       client_(loop, client_events_),
       upstream_(std::make_unique<Peer>(loop, upstream_events_)),
       door_(door),
-      accepted_(loop.now()),
-      listener_is_loopback_(relay::classify(listener.ip) == relay::AddressClass::loopback) {
-  const Settings& settings = loop.shared().settings;
-  facts_.wall = read_clocks();
-  facts_.tags = settings.tags;
-  facts_.budgets = settings.budgets;
-  facts_.prices = settings.prices ? &*settings.prices : nullptr;
-}
+      recording_(loop, loop.now()),
+      listener_is_loopback_(relay::classify(listener.ip) == relay::AddressClass::loopback) {}
 
 Session::~Session() { loop_.remove(this); }
 
@@ -59,14 +46,7 @@ void Session::accept(Loop& loop, UniqueFd fd, const Door& door, const Address& l
 void Session::close() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
-  if (tap_) tap_->on_over(tap::End::none, now());
-  if (tap_ && !tap_->used()) record_unused();
-  if (!blind_reason_.empty()) {
-    loop_.shared().keep(
-        store::Kind::final,
-        tap::tunnel_record(mint(accepted_), facts_, blind_reason_, side_end(Side::upstream),
-                           side_end(Side::client), to_upstream_, to_client_, accepted_, now()));
-  }
+  recording_.on_closed(ends());
   if (opening_) opening_->cancel();
   client_.socket().close();
   upstream_->socket().close();
@@ -89,7 +69,9 @@ void Session::arm(std::int64_t ns) {
 
 void Session::disarm() { uv_timer_stop(&timer_); }
 
-std::string Session::authority() const { return net::authority(facts_.host, facts_.port); }
+std::string Session::authority() const {
+  return net::authority(recording_.facts().host, recording_.facts().port);
+}
 
 void Session::on_socket_closed() {
   std::erase_if(retired_, [](const auto& peer) { return !peer->socket().has_handle(); });
@@ -233,36 +215,25 @@ void Session::retire_upstream() {
   upstream_ = std::make_unique<Peer>(loop_, upstream_events_);
 }
 
-void Session::set_blind(std::string_view why) {
-  blind_reason_ = why;
-  recorded_ = false;
-}
-
 void Session::start_relay(std::string first, bool client_closed) {
   disarm();
   phase_ = Phase::relay;
   spent_ = std::move(opening_);  // one of its functions is our caller
   const std::string of_upstream = std::exchange(upstream_octets_, {});
-  if (recorded_) {
-    start_tap();
-  } else if (!leg_) {
+  recording_.start(upstream_->is_tls());
+  if (!recording_.tapped() && !leg_) {
     loop_.shared().counters.tunnels_blind.fetch_add(1, std::memory_order_relaxed);
   }
   if (leg_) {
     relay_requests({});
   } else if (!first.empty()) {
-    client_.is_tls() ? relay_plain(Side::client, first, now()) : relay_octets(Side::client, first);
+    client_.is_tls() ? relay_plain(Side::client, first) : relay_octets(Side::client, first);
   }
   if (client_closed && phase_ == Phase::relay) relay_notify(Side::client);
   if (!of_upstream.empty() && phase_ == Phase::relay) relay_octets(Side::upstream, of_upstream);
   // It may have broken while nobody was to read it; no event will tell again.
   if (phase_ == Phase::relay && upstream_->socket().broken()) read(Side::upstream);
   update_interest();
-}
-
-void Session::start_tap() {
-  facts_.upstream_tls = upstream_->is_tls();
-  tap_ = std::make_unique<tap::Tap>(facts_, static_cast<tap::TapHost&>(*this));
 }
 
 void Session::refuse(const Refusal& refusal) {
@@ -296,24 +267,7 @@ void Session::linger() {
 }
 
 void Session::setup_failed(ErrorType error, std::string_view detail, Party by) {
-  if (!recorded_) return;
-  record::Record r =
-      tap::connection_record(mint(accepted_), facts_, error, detail, side_end(Side::upstream),
-                             side_end(Side::client), by, accepted_, now());
-  log::info("record", r.request_id.text() + " " + authority() + " " +
-                          std::string(record::name(error)) + " " + r.error_detail);
-  loop_.shared().keep(store::Kind::final, std::move(r));
-}
-
-// Nothing was asked yet, so no call says that the provider broke off. With TLS 1.3 it is only after
-// the handshake that we hear of a client certificate that is missing.
-void Session::record_unused() {
-  if (client_.close_how != CloseHow::none) return;
-  if (upstream_->close_how == CloseHow::tls_alert) {
-    setup_failed(ErrorType::tls_handshake_failed, "tls_alert:" + upstream_->alert, Party::upstream);
-  } else if (upstream_->close_how == CloseHow::reset) {
-    setup_failed(ErrorType::connect_failed, "ECONNRESET", Party::upstream);
-  }
+  recording_.on_setup_failed(error, detail, by, ends());
 }
 
 // --- clear HTTP
@@ -324,7 +278,7 @@ void Session::begin_leg(relay::HttpLeg::Kind kind, std::string host) {
 }
 
 void Session::hold(Bytes octets) {
-  if (held_.empty()) held_since_ = now();
+  if (!held_since_) held_since_ = now();
   held_.append(octets);
 }
 
@@ -343,9 +297,8 @@ void Session::go_on_with_requests() {
   if (phase_ == Phase::relay && leg_ && requests_wait()) relay_requests({});
 }
 
-// What is held has its turn first. The tap is told when the octets came, not when they could go on.
+// What is held has its turn first.
 void Session::relay_requests(Bytes octets) {
-  const Instant arrived = requests_wait() ? held_since_ : now();
   std::string held = std::exchange(held_, {});
   Bytes input = octets;
   if (!held.empty()) input = held.append(octets);
@@ -354,12 +307,13 @@ void Session::relay_requests(Bytes octets) {
     const relay::HttpLeg::Step step = leg_->next(input);
     switch (step.next) {
       case relay::HttpLeg::Next::send:
-        relay_plain(Side::client, step.octets, arrived);
+        relay_request(step.octets);
         break;
       case relay::HttpLeg::Next::more:
-        return keep_requests(input, arrived);
+        if (!input.empty()) hold(input);
+        return;
       case relay::HttpLeg::Next::route:
-        keep_requests(input, arrived);
+        hold(input);
         route_waits_ = client_.queued() != 0;  // the last answer is still on its way
         if (!route_waits_) change_origin();
         return;
@@ -371,18 +325,25 @@ void Session::relay_requests(Bytes octets) {
   }
 }
 
-void Session::keep_requests(Bytes input, Instant arrived) {
-  held_.assign(input);
-  held_since_ = arrived;
+// A call begins when its first octet came, although it had to wait for its upstream; all the rest
+// happens now.
+void Session::relay_request(Bytes octets) {
+  const auto waiting_since = std::exchange(held_since_, std::nullopt);
+  if (!recording_.tapped() || !waiting_since || octets.empty()) {
+    return relay_plain(Side::client, octets);
+  }
+  const Instant sent = now();
+  pass_on(Side::client, octets);
+  record_octets(Side::client, octets.substr(0, 1), *waiting_since);
+  if (octets.size() > 1) record_octets(Side::client, octets.substr(1), sent);
+  take_steps();
 }
 
 // All that was asked is answered and delivered, and the next request goes elsewhere.
 void Session::change_origin() {
-  if (tap_) tap_->on_over(tap::End::none, now());
-  tap_.reset();
+  recording_.change_upstream();
   retire_upstream();
   relay_ = relay::Relay();
-  to_client_ = to_upstream_ = 0;
   disarm();
   phase_ = Phase::opening;
   opening_ = std::make_unique<Opening>(*this, door_, listener_is_loopback_);
@@ -396,11 +357,11 @@ void Session::relay_octets(Side side, Bytes octets) {
   Peer& from = peer(side);
   if (!from.is_tls()) {
     if (leg_ && side == Side::client) return relay_requests(octets);
-    return relay_plain(side, octets, now());
+    return relay_plain(side, octets);
   }
   const Peer::Plain p = from.decrypt(octets);
   if (!p.sent) relay_.on_write_failed(side);
-  if (!p.octets.empty()) relay_plain(side, p.octets, now());
+  if (!p.octets.empty()) relay_plain(side, p.octets);
   if (p.status == EngineStatus::closed) {
     relay_notify(side);
   } else if (p.status == EngineStatus::failed || key_update_flood(side)) {
@@ -414,46 +375,54 @@ void Session::relay_octets(Side side, Bytes octets) {
   take_steps();
 }
 
-// The tap sees the octets later than they came: what the client sees cannot be earlier.
-void Session::relay_plain(Side side, Bytes plain, Instant arrived) {
+// The tap sees the octets later, but they came now: what the client sees cannot be earlier.
+void Session::relay_plain(Side side, Bytes plain) {
+  const Instant arrived = now();
+  pass_on(side, plain);
+  record_octets(side, plain, arrived);
+  if (leg_ && side == Side::upstream) leg_->answered(plain);
+  end_if_drained();
+  take_steps();
+}
+
+void Session::pass_on(Side side, Bytes plain) {
   const Side sink = relay::other(side);
   Peer& to = peer(sink);
   if (!to.write_failed && !to.send_plain(plain)) relay_.on_write_failed(sink);
   relay_.on_queue(sink, to.queued());
-  (side == Side::upstream ? to_client_ : to_upstream_) += plain.size();
-  if (tap_) {
-    tap_->on_bytes(direction(side), plain, arrived);
-    settle_accepted();
-    if (tap_->changed()) loop_.note_change(this, tap_->has_news());
-    if (loop_.shared().settings.enforce_timeouts && tap_->running() != 0) {
-      if (uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_)) == 0) arm(limits::kBudgetPollNs);
-    }
-    if (loop_.draining() && tap_->running() == 0) end_now();
+}
+
+void Session::record_octets(Side side, Bytes plain, Instant arrived) {
+  recording_.on_octets(side, plain, arrived);
+  settle_accepted();
+  if (recording_.changed()) loop_.note_change(this, recording_.has_news());
+  if (loop_.shared().settings.enforce_timeouts && recording_.call_runs()) {
+    if (uv_is_active(reinterpret_cast<uv_handle_t*>(&timer_)) == 0) arm(limits::kBudgetPollNs);
   }
-  if (leg_ && side == Side::upstream) {
-    leg_->answered(plain);
-    if (loop_.draining() && !tap_ && leg_->idle()) end_now();
-  }
-  take_steps();
+}
+
+// Unless calls run, or octets flow of which nobody knows what they are.
+bool Session::may_end() const {
+  if (phase_ != Phase::relay) return true;
+  if (recording_.tapped()) return !recording_.call_runs();
+  return leg_ && leg_->idle();
+}
+
+void Session::end_if_drained() {
+  if (loop_.draining() && may_end()) end_now();
 }
 
 void Session::relay_notify(Side side) {
   if (peer(side).close_how == CloseHow::none) {
     peer(side).close_how = CloseHow::close_notify;
-    tell_tap_end(side);
+    recording_.on_end(side, side_end(side));
   }
   relay_.on_notify(side);
   take_steps();
 }
 
 void Session::settle_accepted() {
-  if (!tap_) return;
-  const std::uint64_t waiting = std::min<std::uint64_t>(to_client_, client_.queued());
-  if (!client_.write_failed) tap_->on_accepted(to_client_ - waiting, now());
-}
-
-void Session::tell_tap_end(Side side) {
-  if (tap_) tap_->on_end(direction(side), side_end(side), now());
+  if (!client_.write_failed) recording_.on_queue(client_.queued());
 }
 
 void Session::relay_end(Side side, Io io, int error) {
@@ -463,7 +432,7 @@ void Session::relay_end(Side side, Io io, int error) {
     if (first) from.close_how = CloseHow::fin;
     if (from.is_tls()) from.tls()->feed_eof();
     mirror_fin(side, first);
-    if (first) tell_tap_end(side);
+    if (first) recording_.on_end(side, side_end(side));
   } else {
     if (from.close_how == CloseHow::none) {
       from.close_how = error == ETIMEDOUT ? CloseHow::timeout : CloseHow::reset;
@@ -488,19 +457,20 @@ void Session::side_is_gone(Side side) {
   peer(side).drop_queue();
   peer(side).write_failed = true;
   relay_.on_reset(side);
-  if (!tap_) return;
-  if (side == Side::client && upstream_->close_how == CloseHow::none) tap_->on_upstream_cancelled();
+  if (side == Side::client && upstream_->close_how == CloseHow::none) {
+    recording_.on_upstream_cancelled();
+  }
   const CloseHow how = peer(side).close_how;
   // A reset after an orderly end is news to the tap, though not to the record.
   const bool orderly = how == CloseHow::close_notify || how == CloseHow::fin;
-  tap_->on_end(direction(side), orderly ? tap::SideEnd{CloseHow::reset, {}} : side_end(side),
-               now());
+  recording_.on_end(side, orderly ? tap::SideEnd{CloseHow::reset, {}} : side_end(side));
 }
 
 bool Session::key_update_flood(Side side) {
   const std::uint64_t updates = peer(side).tls()->key_updates();
   if (updates < limits::kKeyUpdatesPerSecond) return false;
-  const auto seconds = static_cast<std::uint64_t>((now() - accepted_) / kNsPerSecond) + 1;
+  const auto seconds =
+      static_cast<std::uint64_t>((now() - recording_.accepted()) / kNsPerSecond) + 1;
   return updates / seconds >= limits::kKeyUpdatesPerSecond;
 }
 
@@ -550,13 +520,12 @@ void Session::poll_reset() {
 // ------------------------------------------------------------------------------
 
 void Session::on_drain() {
-  const bool running = tap_ ? tap_->running() != 0 : leg_ ? !leg_->idle() : true;
-  if (phase_ != Phase::relay || !running) end_now();
+  if (may_end()) end_now();
 }
 
 void Session::end_now() {
   if (phase_ == Phase::closed) return;
-  if (tap_ && tap_->running() != 0) return cut(tap::End::draining);
+  if (recording_.call_runs()) return cut(tap::End::draining);
   if (phase_ == Phase::relay) {  // idle: an orderly good-bye to both
     client_.send_notify();
     upstream_->send_notify();
@@ -566,48 +535,21 @@ void Session::end_now() {
 
 // Ends a running call. By resets: a clean end would look like the end of the answer.
 void Session::cut(tap::End reason) {
-  if (tap_) tap_->on_over(reason, now());
+  recording_.on_cut(reason);
   client_.socket().reset_on_close();
   upstream_->socket().reset_on_close();
   close();
 }
 
 void Session::enforce_budgets() {
-  if (!tap_ || tap_->running() == 0) return;
-  const tap::End overdue = tap_->overdue(now());
+  if (!recording_.call_runs()) return;
+  const tap::End overdue = recording_.overdue(now());
   if (overdue != tap::End::none) return cut(overdue);
   arm(limits::kBudgetPollNs);
 }
 
 void Session::checkpoint(Instant now) {
-  if (!tap_) return;
-  bool again = false;
-  tap_->each_running([&](tap::Exchange& exchange) {
-    if (now - exchange.started() < limits::kCheckpointSoonNs) {
-      again = true;  // most calls of this age will be over before they are worth a row
-    } else {
-      loop_.shared().keep(store::Kind::open, exchange.snapshot(now));
-    }
-  });
-  if (again) loop_.note_change(this, true);
-}
-
-RecordId Session::mint(Instant now) {
-  return loop_.shared().mint_id(facts_.wall.unix_us_at(now) / 1000);
-}
-
-void Session::on_finished(record::Record&& record) {
-  if (log::enabled(log::Level::debug)) {
-    log::debug("record", record.request_id.text() + " " + std::string(record::name(record.status)) +
-                             " " + std::string(record::name(record.error_type)));
-  }
-  loop_.shared().keep(store::Kind::final, std::move(record));
-}
-
-std::unique_ptr<tap::BodyDigest> Session::digest() { return loop_.shared().digest(); }
-
-std::optional<tap::Relation> Session::on_asked(tap::Asking&& asking, Instant now) {
-  return loop_.shared().relate(asking, now);
+  if (recording_.checkpoint(now)) loop_.note_change(this, true);
 }
 
 }  // namespace llmrec::net

@@ -17,23 +17,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "net/opening.h"
 #include "net/peer.h"
+#include "net/recording.h"
 #include "net/refusal.h"
 #include "net/shared.h"
 #include "relay/http_leg.h"
 #include "relay/relay.h"
-#include "tap/tap.h"
 
 namespace llmrec::net {
 
 class Loop;
 
-class Session final : private tap::TapHost {
+class Session final {
  public:
   static void accept(Loop& loop, UniqueFd fd, const Door& door, const Address& listener);
 
@@ -45,12 +46,9 @@ class Session final : private tap::TapHost {
   Loop& loop() { return loop_; }
   Peer& client() { return client_; }
   Peer& upstream() { return *upstream_; }
-  tap::ConnFacts& facts() { return facts_; }
+  Recording& recording() { return recording_; }
   Instant now() const;
   std::string authority() const;
-  bool recorded() const { return recorded_; }
-  void set_recorded(bool recorded) { recorded_ = recorded; }
-  void set_blind(std::string_view why);  // a literal; not recorded, but a record says so
   bool take_upstream(UniqueFd fd);
   void update_interest();
   void retire_upstream();  // its connection ends in order; a new one may be made
@@ -106,19 +104,20 @@ class Session final : private tap::TapHost {
   void on_octets(Side side, Bytes octets);
   void on_end(Side side, Io io, int error);
 
-  void start_tap();
-  void record_unused();
-
   // Clear HTTP.
   bool requests_wait() const;
   void go_on_with_requests();
   void relay_requests(Bytes octets);
-  void keep_requests(Bytes input, Instant arrived);
+  void relay_request(Bytes octets);
   void change_origin();
 
   // Relaying.
   void relay_octets(Side side, Bytes octets);
-  void relay_plain(Side side, Bytes plain, Instant arrived);
+  void relay_plain(Side side, Bytes plain);
+  void pass_on(Side side, Bytes plain);
+  void record_octets(Side side, Bytes plain, Instant arrived);
+  bool may_end() const;
+  void end_if_drained();
   void relay_notify(Side side);
   void relay_end(Side side, Io io, int error);
   void mirror_fin(Side side, bool first);
@@ -126,7 +125,6 @@ class Session final : private tap::TapHost {
   void take_steps();
   void begin_reset(Side side);
   void poll_reset();
-  void tell_tap_end(Side side);
   void enforce_budgets();
   void cut(tap::End reason);
   void settle_accepted();
@@ -136,15 +134,10 @@ class Session final : private tap::TapHost {
   Peer& peer(Side side) { return side == Side::client ? client_ : *upstream_; }
   const Peer& peer(Side side) const { return side == Side::client ? client_ : *upstream_; }
   tap::SideEnd side_end(Side side) const { return {peer(side).close_how, peer(side).alert}; }
+  Ends ends() const { return {side_end(Side::upstream), side_end(Side::client)}; }
   bool wants_read(Side side) const;
   void on_socket_closed();
   void unpin();
-
-  // TapHost.
-  RecordId mint(Instant now) override;
-  void on_finished(record::Record&& record) override;
-  std::unique_ptr<tap::BodyDigest> digest() override;
-  std::optional<tap::Relation> on_asked(tap::Asking&& asking, Instant now) override;
 
   Loop& loop_;
   Events client_events_{*this, Side::client};
@@ -154,27 +147,20 @@ class Session final : private tap::TapHost {
   std::vector<std::unique_ptr<Peer>> retired_;  // until their handles are gone
   uv_timer_t timer_{};
   std::unique_ptr<Opening> opening_;
-  std::unique_ptr<Opening> spent_;  // kept for a turn: it may be what called us
+  std::unique_ptr<Opening> spent_;       // kept for a turn: it may be what called us
   std::unique_ptr<relay::HttpLeg> leg_;  // the client speaks clear HTTP to us
-  std::unique_ptr<tap::Tap> tap_;
   relay::Relay relay_;
-  tap::ConnFacts facts_;
   const Door& door_;
-  std::string held_;             // of the client's requests, not yet passed on
-  std::string upstream_octets_;  // from before the relay
-  Instant held_since_;
-  Instant accepted_;
-  Instant tls_started_;
+  Recording recording_;
+  std::string held_;                   // of the client's requests, not yet passed on
+  std::string upstream_octets_;        // from before the relay
+  std::optional<Instant> held_since_;  // when the first of them came
   Instant reset_deadline_;
   std::size_t unacknowledged_ = 0;  // when last looked at
   std::size_t lingered_ = 0;
-  std::string_view blind_reason_;   // static text
-  std::uint64_t to_client_ = 0;     // plain octets handed to the client's side
-  std::uint64_t to_upstream_ = 0;   // and to the upstream's
   unsigned pins_ = 0;
   Phase phase_ = Phase::opening;
   Side reset_side_ = Side::client;
-  bool recorded_ = false;
   bool route_waits_ = false;  // for the last answer to be delivered
   bool listener_is_loopback_ = true;
 };

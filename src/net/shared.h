@@ -66,7 +66,7 @@ struct Settings {
   record::Facts tags;
   record::Budgets budgets;
   std::int64_t connect_timeout_ns = 10 * kNsPerSecond;
-  std::size_t sessions_max = 0;  // by the descriptors we may open
+  std::size_t sessions_max = 0;           // by the descriptors we may open
   std::optional<tap::PriceTable> prices;  // none: calls have no cost
 };
 

@@ -119,10 +119,14 @@ const Summary* SummaryReader::read(Bytes stored_form) {
     return nullptr;
   }
   const Bytes body = stored_form.substr(kHeaderBytes);
-  const std::size_t words = (body.size() + 7) / 8;
-  if (aligned_.size() < words) aligned_.resize(words);
-  std::memcpy(aligned_.data(), body.data(), body.size());
-  const auto* start = reinterpret_cast<const std::uint8_t*>(aligned_.data());
+  const auto* start = reinterpret_cast<const std::uint8_t*>(body.data());
+  // FlatBuffers reads aligned words in place; a blob may lie anywhere.
+  if (reinterpret_cast<std::uintptr_t>(start) % sizeof(std::uint64_t) != 0) {
+    const std::size_t words = (body.size() + 7) / 8;
+    if (aligned_.size() < words) aligned_.resize(words);
+    std::memcpy(aligned_.data(), body.data(), body.size());
+    start = reinterpret_cast<const std::uint8_t*>(aligned_.data());
+  }
   fb::Verifier verifier(start, body.size(), kDepthMax, kTablesMax);
   if (!stored::VerifyRecordBuffer(verifier)) return nullptr;
   const stored::Record& in = *stored::GetRecord(start);

@@ -1,6 +1,6 @@
 // What lists and statistics ask of a record, read straight from its stored form: no texts are
 // copied and no lists are built, so that a million records take less than a second.
-// Pure. A reader belongs to one thread; what it returns are views into its own copy of the blob.
+// Pure. A reader belongs to one thread.
 #pragma once
 
 #include <cstdint>
@@ -59,8 +59,8 @@ Summary summary_of(const Record&);
 
 class SummaryReader {
  public:
-  // Never trusts its input. nullptr: damaged, or written by a newer llmrec. The answer holds until
-  // the next call.
+  // Never trusts its input. nullptr: damaged, or written by a newer llmrec. The answer holds views:
+  // it is good until the next call, and as long as the octets are.
   const Summary* read(Bytes stored_form);
 
  private:

@@ -72,7 +72,8 @@ std::string_view parse_authority(std::string_view text, std::uint16_t default_po
     const std::size_t colon = text.find(':');
     if (colon != std::string_view::npos) {
       port = text.substr(colon);
-      if (port.find(':', 1) != std::string_view::npos) return "an IPv6 address has to be in brackets";
+      if (port.find(':', 1) != std::string_view::npos)
+        return "an IPv6 address has to be in brackets";
     }
     const std::string_view fault = parse_host(text.substr(0, colon), out);
     if (!fault.empty()) return fault;

@@ -8,10 +8,9 @@ namespace llmrec::relay {
 
 bool Distrust::refused(const std::string& destination, Instant now) {
   if (seen_.size() >= limits::kDistrustEntries && !seen_.contains(destination)) {
-    const auto oldest =
-        std::min_element(seen_.begin(), seen_.end(), [](const auto& a, const auto& b) {
-          return a.second.last < b.second.last;
-        });
+    const auto oldest = std::min_element(
+        seen_.begin(), seen_.end(),
+        [](const auto& a, const auto& b) { return a.second.last < b.second.last; });
     seen_.erase(oldest);
   }
   Seen& seen = seen_[destination];

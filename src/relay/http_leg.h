@@ -22,9 +22,7 @@ namespace llmrec::relay {
 class AnswerWatch final : private wire::Http1Handler {
  public:
   AnswerWatch() : parser_(wire::Http1Kind::response, *this) {}
-  void expect(const RequestLine& request) {
-    expected_.push_back({request.head, request.connect});
-  }
+  void expect(const RequestLine& request) { expected_.push_back({request.head, request.connect}); }
   void feed(Bytes octets);
   bool idle() const { return expected_.empty() && !parser_.in_message() && !lost(); }
   bool lost() const { return parser_.error() != wire::Http1Error::none; }
@@ -54,10 +52,10 @@ class HttpLeg {
   explicit HttpLeg(Kind kind, std::string host = {});
 
   enum class Next : std::uint8_t {
-    more,    // nothing to do until more octets come, or answers
-    send,    // octets for the upstream
-    route,   // request() goes to an origin that is not the present one: see routed()
-    refuse,  // 400 or 431, and nothing after it
+    more,     // nothing to do until more octets come, or answers
+    send,     // octets for the upstream
+    route,    // request() goes to an origin that is not the present one: see routed()
+    refuse,   // 400 or 431, and nothing after it
     give_up,  // the same, where an answer that is still due makes it impossible to say so
   };
   struct Step {

@@ -201,8 +201,8 @@ std::string_view RequestRewriter::edit_field(std::string_view line) {
     const std::string wanted = host_field();
     if (!equals_ignoring_case(value, wanted)) {
       // The blanks around the value stay.
-      const auto at = value.empty() ? line.size()
-                                    : static_cast<std::size_t>(value.data() - line.data());
+      const auto at =
+          value.empty() ? line.size() : static_cast<std::size_t>(value.data() - line.data());
       edited_.append(line.substr(0, at)).append(wanted).append(line.substr(at + value.size()));
       edited_ += "\r\n";
       return {};
@@ -223,7 +223,8 @@ std::string_view RequestRewriter::frame(std::string_view name, std::string_view 
     }
     length_ = n;
   } else if (equals_ignoring_case(name, "transfer-encoding")) {
-    if (chunked_ || !equals_ignoring_case(value, "chunked")) return "a Transfer-Encoding unknown here";
+    if (chunked_ || !equals_ignoring_case(value, "chunked"))
+      return "a Transfer-Encoding unknown here";
     chunked_ = true;
   } else if (equals_ignoring_case(name, "upgrade")) {
     request_.switches = true;

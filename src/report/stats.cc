@@ -18,15 +18,6 @@ using record::Stage;
 using record::Status;
 using record::Summary;
 
-bool is_interrupted(const Summary& s) {
-  if (s.status != Status::failed) return false;
-  if (s.failure_stage == Stage::after_finish_reason) {  // else all of the text had come
-    return s.error_type == ErrorType::stream_interrupted ||
-           s.error_type == ErrorType::upstream_reset;
-  }
-  return s.failure_stage == Stage::after_first_token || s.failure_stage == Stage::during_tool_call;
-}
-
 bool is_retry(const Summary& s) { return s.attempt > 1 || !s.retry_of.empty(); }
 
 void add_count(std::uint64_t& to, const record::Count& n) {
@@ -74,6 +65,20 @@ std::string_view breakdowns_in_words() {
   return "provider, model, route, host, operation or tag:KEY";
 }
 
+bool is_interrupted(const Summary& s) {
+  if (s.status != Status::failed) return false;
+  if (s.failure_stage == Stage::after_finish_reason) {  // else all of the text had come
+    return s.error_type == ErrorType::stream_interrupted ||
+           s.error_type == ErrorType::upstream_reset;
+  }
+  return s.failure_stage == Stage::after_first_token || s.failure_stage == Stage::during_tool_call;
+}
+
+bool has_answer(const Summary& s) {
+  return s.tap != record::TapState::blind &&
+         (s.status == Status::ok || s.progress >= Progress::first_token);
+}
+
 void Tally::add(const Summary& s, bool retried) {
   ++calls;
   const bool cut = s.status != Status::ok;
@@ -81,15 +86,14 @@ void Tally::add(const Summary& s, bool retried) {
   failed += s.status == Status::failed ? 1U : 0U;
   aborted += s.status == Status::aborted ? 1U : 0U;
   interrupted += is_interrupted(s) ? 1U : 0U;
-  const bool has_answer = s.tap != record::TapState::blind &&
-                          (s.status == Status::ok || s.progress >= Progress::first_token);
-  if (has_answer) {
+  const bool is_answered = has_answer(s);
+  if (is_answered) {
     ++answered;
     usage_missing += s.usage_available ? 0U : 1U;
   }
   add_count(s.usage_input ? input_tokens : input_tokens_estimated,
             s.usage_input ? s.usage_input
-                          : (has_answer ? s.input_tokens_estimated : record::Count()));
+                          : (is_answered ? s.input_tokens_estimated : record::Count()));
   add_count(s.usage_output ? output_tokens : output_tokens_estimated,
             s.usage_output ? s.usage_output : s.actual_output_tokens);
   if (s.cost_nano_usd) {
@@ -98,7 +102,7 @@ void Tally::add(const Summary& s, bool retried) {
     if (cut) add_count(cost_cut, s.cost_nano_usd);
     if (retried) add_count(cost_retried, s.cost_nano_usd);
     if (cut || retried) add_count(cost_wasted, s.cost_nano_usd);
-  } else if (has_answer) {
+  } else if (is_answered) {
     ++cost_unknown_calls;
   }
   if (s.time_to_first_token_ns && *s.time_to_first_token_ns >= 0) {

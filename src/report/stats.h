@@ -84,6 +84,11 @@ struct Figures {
   std::vector<Period> periods;  // oldest first, without gaps; at most limits::kStatsPeriods
 };
 
+// Failed in the middle of an answer, which the client has a part of.
+bool is_interrupted(const record::Summary&);
+// Ended well or reached a first token, and the tap could read it: usage was to be expected.
+bool has_answer(const record::Summary&);
+
 // What records can be broken down by: provider, model, route, host, operation, tag:KEY.
 bool is_breakdown(std::string_view by);
 // "provider, model, ...": for a message.

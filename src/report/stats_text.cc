@@ -15,7 +15,7 @@ namespace {
 
 using record::Stage;
 
-constexpr std::size_t kLabel = 24;
+constexpr std::size_t kLabel = 28;  // "incomplete_tool_arguments" is the longest
 constexpr std::size_t kNumber = 9;
 constexpr std::size_t kBar = 24;
 constexpr std::size_t kGroupsShown = 10;
@@ -42,6 +42,13 @@ std::string short_time(const std::optional<std::uint64_t>& us) {
   const std::size_t unit = text.find(' ');
   text.resize(text.compare(unit + 1, 2, "ms") == 0 ? unit + 3 : unit + 2);
   return text.erase(unit, 1);
+}
+
+// "5 min", "4 h", "7 d": periods are round.
+std::string period_text(std::int64_t ms) {
+  const std::int64_t minutes = ms / 60'000;
+  if (minutes % (24 * 60) == 0) return fmt::format("{} d", minutes / (24 * 60));
+  return minutes % 60 == 0 ? fmt::format("{} h", minutes / 60) : fmt::format("{} min", minutes);
 }
 
 Span label(std::string_view text) {
@@ -105,8 +112,10 @@ void Page::head() {
   if (f_.total.calls > 0) {
     const bool one_day = local_time(f_.first_us, style_.utc, "%F") ==
                          local_time(f_.last_us, style_.utc, "%F");
-    first += ", " + when(f_.first_us, true) + " to " + when(f_.last_us, !one_day) + ' ' +
-             (style_.utc ? "UTC" : local_time(f_.last_us, false, "%Z"));
+    const std::string from = when(f_.first_us, true);
+    first += ", " + from;
+    if (when(f_.last_us, true) != from) first += " to " + when(f_.last_us, !one_day);
+    first += ' ' + (style_.utc ? std::string("UTC") : local_time(f_.last_us, false, "%Z"));
   }
   if (f_.running > 0) first += "; " + grouped(f_.running) + " still running";
   out_.push_back(title(first));
@@ -152,7 +161,7 @@ void Page::totals() {
 void Page::over_time() {
   if (f_.periods.size() < 2) return;
   blank();
-  out_.push_back(title("Over time", "one column is " + duration(f_.period_ms * kNsPerMs)));
+  out_.push_back(title("Over time", "one column is " + period_text(f_.period_ms)));
   const auto line = [this](std::string_view name, std::uint64_t Period::*count, Role role) {
     std::vector<std::uint64_t> values;
     for (const Period& p : f_.periods) values.push_back(p.*count);

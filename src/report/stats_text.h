@@ -7,7 +7,7 @@
 
 namespace llmrec::report {
 
-// No line is wider than style.width, which is at least 60.
+// No line is wider than style.width, which is at least 80.
 Lines stats_text(const Figures&, const Style&);
 
 }  // namespace llmrec::report

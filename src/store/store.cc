@@ -403,6 +403,7 @@ class Page {
   }
   bool add(const RecordId& id, Bytes value) {
     const Bytes blob = blob_of(value);
+    octets_.resize((octets_.size() + 7) / 8 * 8);  // whoever reads words need not copy it again
     rows_.push_back({id, octets_.size(), blob.size()});
     octets_ += blob;
     return rows_.size() < limits::kStorePageRows && octets_.size() < limits::kStorePageBytes;

@@ -71,6 +71,12 @@ bool AnswerReader::stream() const {
   }
 }
 
+// A stream may come as one JSON array, and then its type says nothing.
+bool AnswerReader::nothing_said() const {
+  const bool may_stream = documents_.dialect().framing() == dialect::Framing::json_array;
+  return undecided() && !lost_ && (typed_ != Type::json || (may_stream && !refused()));
+}
+
 void AnswerReader::lose(std::string_view why) {
   if (lost_) return;
   lost_ = true;

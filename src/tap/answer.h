@@ -39,7 +39,7 @@ class AnswerReader final : private wire::ByteSink,
   // What the head says until the first octets decide.
   bool stream() const;
   // Neither the head nor an octet told what the body is.
-  bool nothing_said() const { return undecided() && typed_ != Type::json && !lost_; }
+  bool nothing_said() const;
 
  private:
   enum class Type : std::uint8_t { other, sse, lines, event_stream, json };

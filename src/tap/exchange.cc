@@ -1,10 +1,13 @@
 #include "tap/exchange.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 #include "dialect/errors.h"
 #include "tap/fields.h"
+#include "tap/prices.h"
+#include "tap/tokens.h"
 
 namespace llmrec::tap {
 namespace {
@@ -154,6 +157,7 @@ void Exchange::choose_dialect(const wire::Http1Head& head) {
       .path = path,
       .query = query == Bytes::npos ? Bytes() : head.target.substr(query + 1),
       .content_type = content_type_};
+  socket_kind_ = socket_kind(path);
   if (!conn_->dialect.empty()) dialect_ = dialect::make_by_name(conn_->dialect, target);
   if (!dialect_) dialect_ = dialect::choose(target);
   r_.dialect = dialect_->name();
@@ -212,7 +216,7 @@ void Exchange::request_complete(Instant now) {
 }
 
 void Exchange::settle_asked() {
-  const dialect::Asked& asked = body_.asked();
+  const dialect::Asked& asked = socket_ ? socket_->asked() : body_.asked();
   r_.model = clean(asked.model, limits::kRecordModelMax);
   r_.max_output_tokens = asked.max_output_tokens;
   if (!e_.request_complete || !body_.lost().empty()) {
@@ -241,6 +245,7 @@ void Exchange::settle_owes() {
     e_.owes_done = owes.done;
     e_.owes_usage = owes.usage;
   };
+  if (socket_) return owe({.finish = socket_->reads_content() && socket_->response_open()});
   owe(dialect_ ? dialect_->owes(*provider_, body_.asked()) : dialect::Owes{.finish = false});
   if (content_lost_ && !terminal_condition(e_)) owe({.finish = false});
 }
@@ -271,6 +276,13 @@ void Exchange::response_field(Bytes name, Bytes value, Instant now) {
     if (const auto ns = parse_retry_after(value, unix_now); ns && !retry_after_exact_) {
       r_.retry_after_ns = ns;
     }
+  } else if (name == "x-amzn-bedrock-input-token-count") {
+    r_.usage_reported.input = parse_int(value);
+  } else if (name == "x-amzn-bedrock-output-token-count") {
+    r_.usage_reported.output = parse_int(value);
+    e_.usage = r_.usage_reported.output.has_value();
+  } else if (name == "sec-websocket-extensions") {
+    if (extensions_.size() < limits::kHttpFieldValueMax) extensions_.append(value).append(",");
   } else if (name == "x-should-retry") {
     if (value == "true" || value == "false") should_retry_ = value == "true";
   } else if (name == "x-ms-region" || name == "x-groq-region") {
@@ -334,8 +346,104 @@ void Exchange::response_malformed(Bytes why) {
 void Exchange::upgraded() {
   upgraded_ = true;
   r_.operation = "websocket";
-  content_lost_ = true;
-  blind(TapState::partial, "websocket");
+  answer_.reset();
+  if (auto reads = socket_dialect(socket_kind_)) {
+    dialect_ = std::move(reads);
+    r_.dialect = dialect_->name();
+  }
+  e_.stream = true;
+  SocketEvents& events = *this;
+  socket_ = std::make_unique<WebSocketTap>(socket_kind_, dialect_.get(),
+                                           wire::parse_websocket_extensions(extensions_), events);
+}
+
+void Exchange::upgraded_octets(Party from, Bytes octets, Instant now) {
+  now_ = now;
+  if (!socket_) return;
+  if (from == Party::client) return socket_->client(octets);
+  last_octet_ = now;
+  if (!e_.body_begun) {
+    e_.body_begun = true;
+    first_body_ = now;
+    r_.time_to_first_byte_ns = since_start(now);
+    timeline_.begin(now);
+  }
+  socket_->server(octets);
+}
+
+void Exchange::on_server_message(const Delta& delta, Bytes type) {
+  if (socket_->responses() > socket_responses_) {  // a response begins
+    socket_responses_ = socket_->responses();
+    if (socket_responses_ > 1) {
+      choices_.clear();
+      e_.finish = e_.finish_bad = e_.done = e_.usage = false;
+      blind(TapState::partial, "several_responses");
+    }
+  }
+  if (delta.content()) ++r_.content_chunks;
+  apply(delta);
+  count_chunk(type);
+}
+
+dialect::Dialect& Exchange::on_next_response() {
+  record::Record calls;
+  fill_tools(calls);
+  socket_calls_ = std::move(calls.tool_calls);
+  dialect_ = socket_dialect(socket_kind_);
+  return *dialect_;
+}
+
+// What a connection of several responses cannot say, and how it was closed.
+void Exchange::fill_socket(record::Record& r) const {
+  if (!socket_) return;
+  r.stream.reset();
+  r.message_count = static_cast<std::int64_t>(socket_->client_messages());
+  if (socket_->responses() > 1) {
+    r.usage_reported = r.usage = {};
+    r.usage_available = false;
+    r.expected_output_tokens.reset();
+    r.cost_nano_usd.reset();
+    r.cost_source = record::CostSource::none;
+  }
+  if (socket_->closed_by() != Party::none) r.closed_by = socket_->closed_by();
+  if (r.error_detail.empty() && !socket_->closed_well()) r.error_detail = socket_->close_detail();
+}
+
+void Exchange::fill_estimates(record::Record& r) const {
+  const std::string& model = r.response_model.empty() ? r.model : r.response_model;
+  if (conn_->tokens != nullptr && dialect_ && dialect_->knows_content()) {
+    const dialect::Asked& asked = socket_ ? socket_->asked() : body_.asked();
+    const auto count = [](const record::Count& n) {
+      return static_cast<std::uint64_t>(std::max<std::int64_t>(n.value_or(0), 0));
+    };
+    const Estimate in = conn_->tokens->input(model, {.text_chars = asked.text_chars,
+                                                     .attachment_bytes = asked.attachment_bytes,
+                                                     .messages = count(asked.message_count),
+                                                     .tools = count(asked.tool_count)});
+    if (in.tokens != 0 && e_.request_complete && body_.lost().empty()) {
+      r.input_tokens_estimated = in.tokens;
+    }
+    if (e_.response_head && e_.status < 400 && !content_lost_) {
+      const Estimate out = conn_->tokens->output(model, passed(r));
+      r.actual_output_tokens = out.tokens;
+      r.actual_output_tokens_low = out.low;
+      r.actual_output_tokens_high = out.high;
+    }
+  }
+  if (conn_->prices == nullptr || r.cost_source != record::CostSource::none) return;
+  if (!e_.response_head || e_.status >= 400 || (socket_ && socket_->responses() > 1)) return;
+  const auto cost = [&](const record::Usage& usage) {
+    const auto nano = conn_->prices->cost_nano_usd(r.provider, model, usage);
+    return nano || model == r.model ? nano
+                                    : conn_->prices->cost_nano_usd(r.provider, r.model, usage);
+  };
+  record::Usage estimated;
+  estimated.input = r.usage.input ? r.usage.input : r.input_tokens_estimated;
+  estimated.output = r.actual_output_tokens;
+  r.cost_nano_usd = cost(e_.usage ? r.usage : estimated);
+  if (r.cost_nano_usd) {
+    r.cost_source = e_.usage ? record::CostSource::reported : record::CostSource::estimated;
+  }
 }
 
 void Exchange::on_document(const Delta& delta, Bytes event, bool tail) {
@@ -411,6 +519,7 @@ void Exchange::apply(const Delta& delta) {
   if (!delta.finishes.empty() || delta.finish_signal) apply_finishes(delta);
   apply_usage(delta);
   if (delta.done) e_.done = true;
+  if (delta.ping) timeline_.ping();
   if (delta.error) apply_error(*delta.error);
   if (delta.sequence_gap) r_.warnings.insert(Warning::sequence_gap);
   if (delta.cost_nano_usd) {
@@ -435,7 +544,7 @@ void Exchange::apply_finishes(const Delta& delta) {
   e_.finish_bad = false;
   for (const Choice& choice : choices_) {
     if (!choice.seen) continue;
-    all = all && !choice.finish.empty();
+    all = all && choice.finished();
     const FinishClass cls = choice.cls;
     e_.finish_bad = e_.finish_bad || cls == FinishClass::error || cls == FinishClass::abort;
     calls_whole = calls_whole && (cls == FinishClass::stop || cls == FinishClass::tool);
@@ -466,7 +575,8 @@ void Exchange::end(End end, Party by, Instant now) {
   closed_by_ = by;
   const bool orderly =
       end == End::upstream_close_notify || end == End::upstream_fin || end == End::client_closed;
-  if (upgraded_ && orderly) {
+  const bool closed = orderly || (socket_ && socket_->closed_by() != Party::none);
+  if (upgraded_ && closed && (!socket_ || !socket_->response_open() || !socket_->reads_content())) {
     e_.body_complete = true;  // how the other protocol ends is not HTTP's affair
     return;
   }
@@ -507,7 +617,7 @@ void Exchange::blind(TapState state, std::string_view reason) {
 }
 
 void Exchange::fill_tools(record::Record& r) const {
-  r.tool_calls.clear();
+  r.tool_calls = socket_calls_;
   r.cut_tool_call.reset();
   if (!dialect_) return;
   for (const dialect::ToolCallState& call : dialect_->tools().calls()) {
@@ -530,15 +640,18 @@ void Exchange::fill_common(record::Record& r, Instant now) const {
   r.usage_available = e_.usage;
   r.error_event_received = e_.error_event;
   r.finish_reasons.clear();
+  bool any = false;
   for (const Choice& choice : choices_) {
-    if (choice.finish.empty()) continue;
-    if (r.finish_reasons.empty()) r.finish_class = choice.cls;
-    r.finish_reasons.push_back(choice.finish);
+    if (!choice.finished()) continue;
+    if (!std::exchange(any, true)) r.finish_class = choice.cls;
+    // A blocked prompt has a class and no reason.
+    if (!choice.finish.empty()) r.finish_reasons.push_back(choice.finish);
   }
   if (dialect_) {
     r.usage = dialect_->comparable(*provider_, r.usage_reported);
     if (e_.usage) r.expected_output_tokens = r.usage.output;
   }
+  fill_estimates(r);
   r.duration_ns = since_start(now);
   if (e_.body_begun) r.stream_duration_ns = now - first_body_;
   if (e_.response_head) r.body_complete = e_.body_complete;
@@ -604,8 +717,13 @@ void Exchange::fill_warnings(record::Record& r) const {
       provider_->sends_done == dialect::Known::unknown) {
     r.warnings.insert(Warning::done_event_absent);
   }
-  if (r.cut_tool_call && e_.finish &&
-      (r.finish_class == FinishClass::tool || r.finish_class == FinishClass::stop)) {
+  // By the word as it was sent: what it says and what the arguments say do not agree.
+  const bool says_whole =
+      std::any_of(r.finish_reasons.begin(), r.finish_reasons.end(), [](const std::string& reason) {
+        const FinishClass cls = dialect::finish_class(reason);
+        return cls == FinishClass::tool || cls == FinishClass::stop;
+      });
+  if (r.cut_tool_call && e_.finish && says_whole) {
     r.warnings.insert(Warning::finish_contradicts_tool_call);
   }
 }
@@ -630,6 +748,7 @@ record::Record Exchange::finish(const Delivery& delivery, Instant now) {
   fill_warnings(r);
 
   fill_end(r, delivery);
+  fill_socket(r);
   r.retry_safety = retry_safety(r);
 
   check_budget(r, Budget::connect, r.budgets.connect_ns, r.time_to_connect_ns);

@@ -17,6 +17,7 @@
 #include "tap/request_body.h"
 #include "tap/timeline.h"
 #include "tap/verdict.h"
+#include "tap/websocket.h"
 #include "wire/http1.h"
 
 namespace llmrec::tap {
@@ -49,7 +50,7 @@ struct SideEnd {
   bool any() const { return how != record::CloseHow::none; }
 };
 
-class Exchange final : private AnswerEvents {
+class Exchange final : private AnswerEvents, private SocketEvents {
  public:
   Exchange(RecordId id, const ConnFacts& conn, bool first_on_connection, Instant now);
 
@@ -77,6 +78,7 @@ class Exchange final : private AnswerEvents {
   void response_malformed(Bytes why);
   void response_octets(std::uint64_t n) { r_.response_bytes += n; }
   void upgraded();  // 101: what follows is another protocol
+  void upgraded_octets(record::Party from, Bytes octets, Instant now);
 
   // Ends. The first that was not natural decides; see verdict.h.
   void end(End end, record::Party by, Instant now);
@@ -122,6 +124,15 @@ class Exchange final : private AnswerEvents {
   }
   dialect::Dialect* on_recognised(std::string_view name) override;
 
+  void on_server_message(const dialect::Delta&, Bytes type) override;
+  void on_unread_message() override { count_chunk({}); }
+  void on_bad_message() override { on_bad_document({}); }
+  void on_socket_ping() override { timeline_.ping(); }
+  void on_socket_lost(std::string_view reason) override { on_content_lost(reason); }
+  dialect::Dialect& on_next_response() override;
+
+  void fill_estimates(record::Record&) const;
+  void fill_socket(record::Record&) const;
   void count_chunk(Bytes event);
   void note_choice(std::uint32_t choice);
   void apply(const dialect::Delta&);
@@ -164,6 +175,7 @@ class Exchange final : private AnswerEvents {
     bool seen = false;
     std::string finish;
     record::FinishClass cls = record::FinishClass::none;
+    bool finished() const { return !finish.empty() || cls != record::FinishClass::none; }
   };
   std::vector<Choice> choices_;
   dialect::ErrorEvent error_;
@@ -178,6 +190,11 @@ class Exchange final : private AnswerEvents {
   bool head_request_ = false;
   bool connection_ended_ = false;
   bool upgraded_ = false;
+  SocketKind socket_kind_ = SocketKind::opaque;
+  std::string extensions_;  // Sec-WebSocket-Extensions
+  std::unique_ptr<WebSocketTap> socket_;
+  std::uint64_t socket_responses_ = 0;
+  std::vector<record::ToolCall> socket_calls_;  // of responses before this one
   bool content_lost_ = false;
   record::Party closed_by_ = record::Party::none;
 };

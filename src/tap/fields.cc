@@ -22,9 +22,10 @@ constexpr auto kRequestFields = std::to_array<Bytes>(
      "traceparent", "x-stainless-timeout", "x-stainless-read-timeout", "x-stainless-retry-count",
      "amz-sdk-request", "amz-sdk-invocation-id", "idempotency-key"});
 
-constexpr auto kResponseFields =
-    std::to_array<Bytes>({"content-type", "content-encoding", "retry-after", "retry-after-ms",
-                          "x-should-retry", "x-ms-region", "x-groq-region", "x-amzn-errortype"});
+constexpr auto kResponseFields = std::to_array<Bytes>(
+    {"content-type", "content-encoding", "retry-after", "retry-after-ms", "x-should-retry",
+     "sec-websocket-extensions", "x-ms-region", "x-groq-region", "x-amzn-errortype",
+     "x-amzn-bedrock-input-token-count", "x-amzn-bedrock-output-token-count"});
 
 // From the surest to the least: an id that the provider's support asks for beats a gateway's.
 constexpr auto kProviderIds =

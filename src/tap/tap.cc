@@ -128,7 +128,12 @@ class Tap::ResponseSide final : public wire::Http1Handler {
         blind_the_rest();
       }
     }
-    if (used < octets.size()) count(octets.size() - used);
+    if (used < octets.size()) {
+      count(octets.size() - used);
+      if (current_ != nullptr) {
+        current_->upgraded_octets(Party::upstream, octets.substr(used), tap_.now_);
+      }
+    }
   }
   void finish() {
     finishing_ = true;
@@ -248,6 +253,7 @@ void Tap::on_bytes(Dir dir, Bytes octets, Instant now) noexcept {
       const std::size_t used = request_->dead() ? 0 : request_->feed(octets);
       if (used < octets.size() && !exchanges_.empty()) {
         exchanges_.back()->request_octets(octets.size() - used);
+        exchanges_.back()->upgraded_octets(Party::client, octets.substr(used), now);
       }
     } else {
       response_->feed(octets);

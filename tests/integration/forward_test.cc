@@ -26,8 +26,7 @@ Script short_answer() { return play(events(openai::text(words(3)).events)); }
 // A provider in clear text, as a model server in a cluster is.
 RigOptions vllm(RigOptions options, std::vector<std::string> more = {}) {
   options.clear = true;
-  options.flags = {"--record", kVllm + "=openai.chat", "--connect-to",
-                   kVllm + ":127.0.0.1:{port}"};
+  options.flags = {"--record", kVllm + "=openai.chat", "--connect-to", kVllm + ":127.0.0.1:{port}"};
   options.flags.insert(options.flags.end(), more.begin(), more.end());
   return options;
 }
@@ -58,7 +57,7 @@ Asked asked(const std::string& scheme, const std::string& authority, const Heade
 
 TEST_CASE("integration forward: a recorded host in clear text") {
   const Script answer = short_answer();
-  for (const std::size_t split : {0, 1}) {
+  for (const std::size_t split : {std::size_t{0}, std::size_t{1}}) {
     CAPTURE(split);
     Rig rig(vllm(answering(answer)));
     TlsClient client = client_of(rig);
@@ -177,11 +176,11 @@ TEST_CASE("integration forward: one client connection, requests to several origi
 
 TEST_CASE("integration forward: another origin, and the answer before it is slow to be read") {
   Other other;
-  RigOptions options = vllm(answering(Handler([](const Request&) {
-    return bulk(8u << 20, Framing::length);
-  })));
+  RigOptions options =
+      vllm(answering(Handler([](const Request&) { return bulk(8u << 20, Framing::length); })));
   Rig rig(std::move(options));
-  TlsClient client({.port = rig.recorder().port(), .timeout_ms = kPatienceMs, .receive_buffer = 4096});
+  TlsClient client(
+      {.port = rig.recorder().port(), .timeout_ms = kPatienceMs, .receive_buffer = 4096});
   REQUIRE(client.connect().has_value());
   client.pause_reading(true);
   REQUIRE(client.send(asked("http", kVllm).sent + asked("http", other.authority()).sent));
@@ -281,25 +280,27 @@ TEST_CASE("integration forward: an upstream that cannot be had leaves a record")
 TEST_CASE("integration forward: curl and Python through http_proxy") {
   const Script answer = short_answer();
   Rig rig(vllm(answering(answer)));
-  const std::string proxy = "http://nightly@127.0.0.1:" + std::to_string(rig.recorder().port());
+  const std::string proxy = "http://nightly:x@127.0.0.1:" + std::to_string(rig.recorder().port());
   ProcessOptions options;
   options.env = {{"http_proxy", proxy}};
-  options.unset = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
-                   "CURL_HOME"};
+  options.unset = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy",
+                   "NO_PROXY",    "no_proxy",    "CURL_HOME"};
   std::size_t records = 0;
   SUBCASE("curl") {
     const std::string url = "http://" + kVllm + "/v1/chat/completions";
-    options.argv = {"curl", "-sS", "-N", "-H", "Content-Type: application/json", "-d",
-                    "{\"stream\":true}", url, "--next", "-sS", "-H",
-                    "Content-Type: application/json", "-d", "{\"stream\":true}", url};
+    options.argv = {
+        "curl", "-sS",    "-N",  "-H", "Content-Type: application/json", "-d", "{\"stream\":true}",
+        url,    "--next", "-sS", "-H", "Content-Type: application/json", "-d", "{\"stream\":true}",
+        url};
     records = 2;
   }
   SUBCASE("urllib") {
-    options.argv = {"python3", "-c",
-                    "import urllib.request as u\n"
-                    "r = u.Request('http://vllm.test:8000/v1/chat/completions', b'{\"stream\":true}',"
-                    " {'Content-Type': 'application/json'})\n"
-                    "print(u.urlopen(r).read().decode())"};
+    options.argv = {
+        "python3", "-c",
+        "import urllib.request as u\n"
+        "r = u.Request('http://vllm.test:8000/v1/chat/completions', b'{\"stream\":true}',"
+        " {'Content-Type': 'application/json'})\n"
+        "print(u.urlopen(r).read().decode())"};
     records = 1;
   }
   const Finished f = run(options, kPatienceMs);

@@ -10,22 +10,12 @@ namespace llmrec::integration {
 // Once per program, before any other thread. Ends the program where it cannot be had.
 void enter_own_network();
 
-// Runs `nft -f -`; a failed assertion where it does not take the rules.
-void add_rules(const std::string& rules);
+// The only rule there is from now on, as nft(8) has it; a failed assertion where it is not taken.
+void set_rules(const std::string& hook, const std::string& rule);
 
 // Replaces /etc/hosts, for us alone.
 void set_hosts(const std::string& content);
-
-// Connections of this thread are made as another user while it lives, for rules that ask for one.
-class AsUser {
- public:
-  explicit AsUser(unsigned uid);
-  ~AsUser();
-  AsUser(const AsUser&) = delete;
-  AsUser& operator=(const AsUser&) = delete;
-
- private:
-  unsigned before_;
-};
+// Names are asked of a server that never answers, for so many seconds.
+void set_silent_resolver(int seconds);
 
 }  // namespace llmrec::integration

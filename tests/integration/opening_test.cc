@@ -353,33 +353,231 @@ TEST_CASE("integration opening: an upstream that cannot be verified gets not one
   }
 }
 
-TEST_CASE("integration opening: an upstream that wants a client certificate") {
-  bool ask = false;
-  SUBCASE("and a client that asks") { ask = true; }
-  SUBCASE("and one that waits") {}
+namespace {
+
+// A provider that asks for certificates, and one for `name` to show.
+struct Mutual {
+  Rig rig;
+  TestCa::Files files;
+
+  static RigOptions options(ServerTls::ClientCertificate asks, int version,
+                            std::vector<std::string> flags) {
+    RigOptions out = answering(short_answer());
+    out.provider.tls.emplace().client_certificate = asks;
+    out.provider.tls->min_version = out.provider.tls->max_version = version;
+    out.flags = std::move(flags);
+    return out;
+  }
+  Mutual(ServerTls::ClientCertificate asks, int version, std::vector<std::string> flags = {})
+      : rig(options(asks, version, std::move(flags))),
+        files(rig.ca().write(rig.ca().leaf(LeafKind::client_only, {"the-app"}), "app")) {}
+};
+
+constexpr auto kRequired = ServerTls::ClientCertificate::required;
+constexpr auto kWanted = ServerTls::ClientCertificate::wanted;
+
+}  // namespace
+
+TEST_CASE("integration opening: a client certificate that only the app has") {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const auto asks : {kRequired, kWanted}) {
+      CAPTURE(version);
+      CAPTURE(static_cast<int>(asks));
+      Mutual mutual(asks, version);
+      ClientOptions through = mutual.rig.through();
+      through.tls->ca_file = mutual.rig.ca().file();
+      through.tls->certificate_file = mutual.files.chain;
+      through.tls->key_file = mutual.files.key;
+      TlsClient client = Rig::connect(through);
+      check_chat(client, short_answer());
+      client.half_close();
+      client.read_to_end();
+      CHECK(mutual.rig.finished(1).tls.client_certificate == "the-app");
+      CHECK(mutual.rig.finished(0).bytes.empty());
+      const record::Record r = mutual.rig.recorder().only_record();
+      CHECK(r.tap == TapState::blind);
+      CHECK(r.tap_reason == "client_certificate");
+      CHECK(r.status == Status::ok);
+      CHECK(r.host == kHost);
+    }
+  }
+}
+
+TEST_CASE("integration opening: --client-cert shows ours, or none, and the call is recorded") {
+  TempDir dir;
+  const TestCa ca(dir.path());
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    for (const bool ours : {true, false}) {
+      CAPTURE(version);
+      CAPTURE(ours);
+      RigOptions options = Mutual::options(ours ? kRequired : kWanted, version, {});
+      const TestCa::Files files = ca.write(ca.leaf(LeafKind::client_only, {"llmrec"}), "ours");
+      options.provider.tls->client_ca_pem = ca.pem();
+      options.flags = {"--client-cert",
+                       ours ? "*.openai.com=" + files.chain + ":" + files.key : kHost + "=none"};
+      Rig rig(std::move(options));
+      TlsClient client = rig.connect();
+      check_chat(client, short_answer());
+      client.half_close();
+      client.read_to_end();
+      CHECK(rig.finished().tls.client_certificate == (ours ? "llmrec" : ""));
+      CHECK(rig.recorder().only_record().tap == TapState::complete);
+    }
+  }
+}
+
+TEST_CASE(
+    "integration opening: a client certificate that nobody has fails as it would without us") {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     CAPTURE(version);
-    RigOptions options;
-    options.provider.tls.emplace().client_certificate = ServerTls::ClientCertificate::required;
-    options.provider.tls->min_version = options.provider.tls->max_version = version;
-    Rig rig(std::move(options));
-    if (version == TLS1_2_VERSION) {
-      const Refused no = refused(rig.recorder(), kAuthority);
-      CHECK(no.head.starts_with("HTTP/1.1 502 "));
-      CHECK(no.says("error=tls_alert_received"));
-    } else {
-      // TLS 1.3 says so only after the handshake, as it does without us.
-      TlsClient client(rig.through());
-      if (client.connect() && ask) client.send(chat());
-      CHECK(client.read_to_end().count == 0);
-      client.close();
-    }
+    Mutual mutual(kRequired, version);
+    ClientOptions through = mutual.rig.through();
+    through.tls->ca_file = mutual.rig.ca().file();
+    TlsClient client(through);
+    if (client.connect()) client.send(chat());
+    CHECK(client.read_to_end().count == 0);
+    CHECK(client.tls().alert_received == (version == TLS1_2_VERSION ? 40 : 116));
+    client.close();
+    CHECK(mutual.rig.recorder().only_record().tap_reason == "client_certificate");
+  }
+}
+
+TEST_CASE("integration opening: files of --client-cert that cannot be used") {
+  TempDir dir;
+  write_file(dir.path() / "empty", "");
+  for (const std::string& value :
+       {std::string("a.example"), "a.example=" + dir.file("empty"), std::string("=x:y"),
+        "a.example=" + dir.file("empty") + ":" + dir.file("empty")}) {
+    CAPTURE(value);
+    const Finished f = run_llmrec(
+        {"serve", "--store", dir.file("store"), "--listen", "127.0.0.1:0", "--client-cert", value});
+    REQUIRE(f.status.has_value());
+    CHECK(f.status->code == 2);
+    CHECK(f.err.find("--client-cert") != std::string::npos);
+  }
+}
+
+TEST_CASE("integration opening: --tunnel-untrusting after three refusals in a row") {
+  RigOptions options = answering(short_answer());
+  options.flags = {"--tunnel-untrusting"};
+  Rig rig(std::move(options));
+  const auto distrusting = [&] {
+    ClientOptions through = rig.through();
+    through.tls->ca_file = rig.ca().file();
+    TlsClient client(through);
+    const bool connected = client.connect().has_value();
+    if (connected) check_chat(client, short_answer());
+    client.close();
+    return connected;
+  };
+  CHECK(!distrusting());
+  CHECK(!distrusting());
+  {
+    TlsClient trusting = rig.connect();  // one success, and the count begins anew
+    check_chat(trusting, short_answer());
+    trusting.half_close();
+    trusting.read_to_end();
+  }
+  for (int i = 0; i < 3; ++i) CHECK(!distrusting());
+  CHECK(distrusting());
+  CHECK(distrusting());
+  const auto records = rig.recorder().wait_for_records(2 + 1 + 3 + 2);
+  std::size_t refused_ones = 0;
+  for (const record::Record& r : records) {
+    refused_ones += r.error_type == ErrorType::client_untrusted_ca ? 1 : 0;
+  }
+  CHECK(refused_ones == 5);
+  CHECK(records.back().tap == TapState::blind);
+  CHECK(records.back().tap_reason == "client_untrusted_ca");
+  CHECK(rig.recorder().log().find("for the next ten minutes") != std::string::npos);
+}
+
+TEST_CASE("integration opening: a CONNECT to an address that is not listed") {
+  const std::string address = "127.0.0.1:";
+  const Script answer = short_answer();
+  SUBCASE("and a name that is") {
+    Rig rig(answering(answer));
+    ClientOptions through = rig.through();
+    through.via->target = address + std::to_string(rig.provider().port());
+    TlsClient client = Rig::connect(through);
+    check_chat(client, answer);
+    client.half_close();
+    client.read_to_end();
+    CHECK(rig.finished().tls.sni == kHost);
     const record::Record r = rig.recorder().only_record();
-    CHECK(r.status == Status::failed);
-    CHECK(r.upstream_close == record::CloseHow::tls_alert);
-    CHECK(r.upstream_alert ==
-          (version == TLS1_2_VERSION ? "handshake_failure" : "certificate_required"));
-    CHECK(rig.finished().bytes.empty());
+    CHECK(r.host == kHost);
+    CHECK(r.tap == TapState::complete);
+    CHECK(r.mode == record::Mode::connect);
+  }
+  SUBCASE("and a name that is not") {
+    Rig rig(answering(answer));
+    ClientOptions through = rig.through();
+    through.via->target = address + std::to_string(rig.provider().port());
+    through.tls = ClientTls{.ca_file = rig.ca().file(), .name = "localhost"};
+    TlsClient client = Rig::connect(through);
+    check_chat(client, answer);
+    client.half_close();
+    client.read_to_end();
+    CHECK(rig.provider().logs().size() == 1);
+    rig.recorder().stop();
+    CHECK(rig.recorder().records().empty());
+  }
+  SUBCASE("and the server speaks first") {
+    RigOptions options;
+    options.clear = true;
+    options.provider.at_open = {Raw{}, Send{"220 hello\r\n"}, ReadUntilEof{}, Close{}};
+    Rig rig(std::move(options));
+    ClientOptions through = rig.through();
+    through.via->target = address + std::to_string(rig.provider().port());
+    through.tls.reset();
+    TlsClient client = Rig::connect(through);
+    REQUIRE(client.read_until("220 hello\r\n"));
+    client.shut_write();
+    CHECK(client.read_to_end().end == "fin");
+  }
+}
+
+TEST_CASE("integration opening: a hello without SNI is for the host that was asked for") {
+  Rig rig(answering(short_answer()));
+  ClientOptions through = rig.through();
+  through.tls = ClientTls{.ca_file = rig.recorder().bundle(), .name = ""};
+  TlsClient client = Rig::connect(through);
+  check_chat(client, short_answer());
+  CHECK(client.peer_name() == kHost);
+  CHECK(rig.recorder().only_record().tap == TapState::complete);
+}
+
+namespace {
+
+int add_nothing(SSL*, unsigned, unsigned, const unsigned char** out, std::size_t* size, X509*,
+                std::size_t, int*, void*) {
+  static const unsigned char octet = 0;
+  *out = &octet;
+  *size = 1;
+  return 1;
+}
+
+}  // namespace
+
+TEST_CASE("integration opening: ECH hides a name that is not ours, and GREASE hides nothing") {
+  for (const bool grease : {false, true}) {
+    CAPTURE(grease);
+    Rig rig(answering(short_answer()));
+    const std::string outer = grease ? kHost : "localhost";
+    const std::string ca = grease ? rig.recorder().bundle() : rig.ca().file();
+    ClientOptions through = rig.through();
+    through.tls.reset();
+    TlsClient client = Rig::connect(through);
+    const SslCtxPtr context = make_client_context({.ca_file = ca, .name = outer});
+    SSL_CTX_add_custom_ext(context.get(), 0xfe0d, SSL_EXT_CLIENT_HELLO, add_nothing, nullptr,
+                           nullptr, nullptr, nullptr);
+    REQUIRE(client.conn().handshake_as_client(context.get(), outer, {}, after_ms(kPatienceMs)));
+    check_chat(client, short_answer());
+    client.half_close();
+    client.read_to_end();
+    const record::Record r = rig.recorder().only_record();
+    CHECK(r.tap == (grease ? TapState::complete : TapState::blind));
+    CHECK(r.tap_reason == (grease ? "" : "ech"));
   }
 }
 

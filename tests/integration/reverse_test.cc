@@ -1,6 +1,6 @@
 // --reverse: a client that was given our address as its base URL and speaks clear HTTP to us. What
-// the provider gets is what the client sent, but for the value of Host; what the client gets is what
-// the provider sent, and how it ended.
+// the provider gets is what the client sent, but for the value of Host; what the client gets is
+// what the provider sent, and how it ended.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -40,7 +40,7 @@ Script short_answer() { return play(events(openai::text(words(3)).events)); }
 
 TEST_CASE("integration reverse: two calls on one connection, and only Host is another") {
   const Script answer = short_answer();
-  for (const std::size_t split : {0, 1}) {
+  for (const std::size_t split : {std::size_t{0}, std::size_t{1}}) {
     CAPTURE(split);
     Rig rig(reverse(answering(answer)));
     TlsClient client = client_of(rig);
@@ -99,8 +99,8 @@ TEST_CASE("integration reverse: an upstream in clear text") {
 TEST_CASE("integration reverse: several, each to its own upstream") {
   FakeProvider other({.handler = [](const Request&) { return play(json("{\"other\":1}")); }});
   RigOptions options = reverse(answering(short_answer()));
-  options.flags.insert(options.flags.end(),
-                       {"--reverse", "127.0.0.1:0=http://127.0.0.1:" + std::to_string(other.port())});
+  options.flags.insert(options.flags.end(), {"--reverse", "127.0.0.1:0=http://127.0.0.1:" +
+                                                              std::to_string(other.port())});
   Rig rig(std::move(options));
   TlsClient first = client_of(rig);
   TlsClient second = Rig::connect_to_port(rig.recorder().port_of("reverse", 1));
@@ -135,7 +135,9 @@ struct Cut {
 
 }  // namespace
 
-TEST_CASE("integration reverse: every end of the provider's reaches the client as far as TCP can say it") {
+TEST_CASE(
+    "integration reverse: every end of the provider's reaches the client as far as TCP can say "
+    "it") {
   const std::vector<Cut> cuts = {
       {"chunked, RST", Framing::chunked, How::rst, "reset", Status::failed},
       {"chunked, FIN", Framing::chunked, How::fin, "fin", Status::failed},
@@ -179,7 +181,8 @@ TEST_CASE("integration reverse: a client that leaves takes the provider's connec
   REQUIRE(client.send(chat_to_us(rig)));
   REQUIRE(client.read_bytes(seen));
   REQUIRE(client.reset());
-  REQUIRE(rig.provider().wait_for(0, [](const ConnectionLog& log) { return log.client_end.any(); }));
+  REQUIRE(
+      rig.provider().wait_for(0, [](const ConnectionLog& log) { return log.client_end.any(); }));
   CHECK(rig.provider().logs()[0].client_end.text() == "reset");
   const record::Record r = rig.recorder().only_record();
   CHECK(r.status == Status::aborted);
@@ -194,8 +197,8 @@ TEST_CASE("integration reverse: an upstream that cannot be had") {
     FakeProvider gone({});
     const std::string port = std::to_string(gone.port());
     gone.stop();
-    Recorder recorder({.home = dir.path(),
-                       .flags = {"--reverse", "127.0.0.1:0=http://127.0.0.1:" + port}});
+    Recorder recorder(
+        {.home = dir.path(), .flags = {"--reverse", "127.0.0.1:0=http://127.0.0.1:" + port}});
     TlsClient client = Rig::connect_to_port(recorder.port_of("reverse"));
     REQUIRE(client.send(plain_chat()));
     const auto messages = answers(client.read_to_end(), {"POST"});
@@ -238,12 +241,17 @@ TEST_CASE("integration reverse: another protocol after 101, and what is no HTTP"
     options.provider.handler = [](const Request&) {
       return Script{Send{"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                          "Connection: Upgrade\r\n\r\n"},
-                    Raw{}, ReadRaw{4}, Send{"pong"}, ReadUntilEof{}, Close{}};
+                    Raw{},
+                    ReadRaw{4},
+                    Send{"pong"},
+                    ReadUntilEof{},
+                    Close{}};
     };
     Rig rig(reverse(std::move(options)));
     TlsClient client = client_of(rig);
-    REQUIRE(client.send("GET /v1/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
-                        "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\nping"));
+    REQUIRE(
+        client.send("GET /v1/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+                    "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\nping"));
     REQUIRE(client.read_until("\r\n\r\npong"));
     client.shut_write();
     CHECK(client.read_to_end().end == "fin");
@@ -271,8 +279,8 @@ TEST_CASE("integration reverse: flags that make no sense") {
        {"127.0.0.1:0", "127.0.0.1:0=ftp://a", "127.0.0.1:0=https://a.example/v1",
         "127.0.0.1:0=https://u:p@a.example", "nowhere=https://a.example"}) {
     CAPTURE(value);
-    const Finished f = run_llmrec({"serve", "--store", dir.file("store"), "--listen", "127.0.0.1:0",
-                                   "--reverse", value});
+    const Finished f = run_llmrec(
+        {"serve", "--store", dir.file("store"), "--listen", "127.0.0.1:0", "--reverse", value});
     REQUIRE(f.status.has_value());
     CHECK(f.status->code == 2);
     CHECK(!f.err.empty());
@@ -285,8 +293,18 @@ TEST_CASE("integration reverse: curl with a base URL") {
   const std::string url = "http://127.0.0.1:" + std::to_string(rig.recorder().port_of("reverse")) +
                           "/v1/chat/completions";
   ProcessOptions options;
-  options.argv = {"curl", "-sS", "--noproxy", "*", "-N", "-H", "Content-Type: application/json",
-                  "-H", "Authorization: Bearer sk-made-up", "-d", "{\"stream\":true}", url};
+  options.argv = {"curl",
+                  "-sS",
+                  "--noproxy",
+                  "*",
+                  "-N",
+                  "-H",
+                  "Content-Type: application/json",
+                  "-H",
+                  "Authorization: Bearer sk-made-up",
+                  "-d",
+                  "{\"stream\":true}",
+                  url};
   const Finished f = run(options, kPatienceMs);
   CHECK(f.status == ExitStatus{0, 0});
   CHECK(f.out.find("[DONE]") != std::string::npos);

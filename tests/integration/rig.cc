@@ -37,7 +37,8 @@ ProviderOptions Rig::complete(const TestCa& ca, RigOptions& options) {
   ProviderOptions provider = std::move(options.provider);
   if (options.clear) return provider;
   if (!provider.tls) provider.tls.emplace();
-  if (provider.tls->client_certificate != ServerTls::ClientCertificate::no) {
+  if (provider.tls->client_certificate != ServerTls::ClientCertificate::no &&
+      provider.tls->client_ca_pem.empty()) {
     provider.tls->client_ca_pem = ca.pem();
   }
   provider.tls->leaf = ca.leaf(options.leaf, options.names);

@@ -31,7 +31,7 @@ struct RigOptions {
   LeafKind leaf = LeafKind::good;
   std::vector<std::string> names = {kHost, "localhost", "127.0.0.1"};  // of the leaf
   std::vector<std::string> flags = {};  // of the recorder; {port} in them is the provider's
-  std::string limit = {};                                              // likewise
+  std::string limit = {};               // likewise
 };
 
 class Rig {

@@ -1,5 +1,6 @@
-// --transparent: connections that netfilter redirects to us, with real rules in a network namespace.
-// Clients are told from the recorder by their user id, as an init container's rules do it.
+// --transparent: connections that netfilter redirects to us, with real rules in a network
+// namespace. Clients are told from the recorder by their user id, as an init container's rules do
+// it.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -29,9 +30,9 @@ RigOptions transparent(RigOptions options = {}) {
 }
 
 void redirect(Rig& rig, std::uint16_t from) {
-  add_rules("table inet t { chain out { type nat hook output priority -100; meta skuid " +
-            std::to_string(kAppUser) + " tcp dport " + std::to_string(from) + " redirect to :" +
-            std::to_string(rig.recorder().port_of("transparent")) + "; } }\n");
+  set_rules("nat hook output priority -100",
+            "meta skuid " + std::to_string(kAppUser) + " tcp dport " + std::to_string(from) +
+                " redirect to :" + std::to_string(rig.recorder().port_of("transparent")));
 }
 
 ClientOptions app(Rig& rig) {
@@ -39,13 +40,9 @@ ClientOptions app(Rig& rig) {
   ClientOptions options;
   options.port = rig.provider().port();
   options.timeout_ms = kPatienceMs;
+  options.user = kAppUser;
   options.tls = ClientTls{.ca_file = rig.recorder().bundle(), .name = kHost};
   return options;
-}
-
-TlsClient connect_app(const ClientOptions& options) {
-  const AsUser user(kAppUser);
-  return Rig::connect(options);
 }
 
 Script short_answer() { return play(events(openai::text(words(3)).events)); }
@@ -55,7 +52,7 @@ Script short_answer() { return play(events(openai::text(words(3)).events)); }
 TEST_CASE("integration transparent: a recorded name is opened, and dialled where it was going") {
   const Script answer = short_answer();
   Rig rig(transparent(answering(answer)));
-  TlsClient client = connect_app(app(rig));
+  TlsClient client = Rig::connect(app(rig));
   CHECK(client.peer_issuer().find("llmrec") != std::string::npos);
   REQUIRE(client.send(chat()));
   REQUIRE(client.read_bytes(bytes_sent_by(answer)));
@@ -79,7 +76,7 @@ TEST_CASE("integration transparent: another name goes through untouched") {
   Rig rig(transparent(answering(answer)));
   ClientOptions options = app(rig);
   options.tls = ClientTls{.ca_file = rig.ca().file(), .name = "localhost"};
-  TlsClient client = connect_app(options);
+  TlsClient client = Rig::connect(options);
   REQUIRE(client.send(chat()));
   REQUIRE(client.read_bytes(bytes_sent_by(answer)));
   client.half_close();
@@ -97,7 +94,7 @@ TEST_CASE("integration transparent: no TLS, whoever speaks first, and how it end
     Rig rig(transparent(std::move(options)));
     ClientOptions clear = app(rig);
     clear.tls.reset();
-    TlsClient client = connect_app(clear);
+    TlsClient client = Rig::connect(clear);
     REQUIRE(client.send(chat(), 1));
     REQUIRE(client.read_bytes(bytes_sent_by(short_answer())));
     client.shut_write();
@@ -111,7 +108,7 @@ TEST_CASE("integration transparent: no TLS, whoever speaks first, and how it end
     Rig rig(transparent(std::move(options)));
     ClientOptions clear = app(rig);
     clear.tls.reset();
-    TlsClient client = connect_app(clear);
+    TlsClient client = Rig::connect(clear);
     REQUIRE(client.read_until("220 hello\r\n"));
     REQUIRE(client.send("quit"));
     const Received got = client.read_to_end();
@@ -125,21 +122,22 @@ TEST_CASE("integration transparent: no TLS, whoever speaks first, and how it end
     Rig rig(transparent(std::move(options)));
     ClientOptions clear = app(rig);
     clear.tls.reset();
-    TlsClient client = connect_app(clear);
+    TlsClient client = Rig::connect(clear);
     REQUIRE(client.shut_write());
     CHECK(client.read_to_end().end == "fin");
     CHECK(rig.finished().client_end.text() == "fin");
   }
 }
 
-TEST_CASE("integration transparent: a client that offers only h2, over the connection that stands") {
+TEST_CASE(
+    "integration transparent: a client that offers only h2, over the connection that stands") {
   RigOptions options;
   options.provider.tls.emplace().alpn = {"h2"};
   options.provider.at_open = {Raw{}, ReadRaw{4}, Send{"pong"}, ReadUntilEof{}, Close{}};
   Rig rig(transparent(std::move(options)));
   ClientOptions h2 = app(rig);
   h2.tls = ClientTls{.ca_file = rig.ca().file(), .name = kHost, .alpn = {"h2"}};
-  TlsClient client = connect_app(h2);
+  TlsClient client = Rig::connect(h2);
   REQUIRE(client.send("ping"));
   REQUIRE(client.read_until("pong"));
   client.half_close();
@@ -151,16 +149,14 @@ TEST_CASE("integration transparent: a client that offers only h2, over the conne
   CHECK(r.tap_reason == "http2");
 }
 
-TEST_CASE("integration transparent: an upstream that cannot be verified is an alert, and a record") {
+TEST_CASE(
+    "integration transparent: an upstream that cannot be verified is an alert, and a record") {
   RigOptions options;
   options.leaf = LeafKind::expired;
   Rig rig(transparent(std::move(options)));
   const ClientOptions through = app(rig);
   TlsClient client(through);
-  {
-    const AsUser user(kAppUser);
-    CHECK(!client.connect().has_value());
-  }
+  CHECK(!client.connect().has_value());
   CHECK(client.tls().alert_received == 80);  // internal_error
   const record::Record r = rig.recorder().only_record();
   CHECK(r.error_type == ErrorType::tls_certificate_invalid);
@@ -172,10 +168,10 @@ TEST_CASE("integration transparent: an upstream that cannot be verified is an al
 TEST_CASE("integration transparent: nobody listens where it was going") {
   Rig rig(transparent());
   FakeProvider gone({});
-  ClientOptions options{.port = gone.port(), .timeout_ms = kPatienceMs};
+  ClientOptions options{.port = gone.port(), .user = kAppUser, .timeout_ms = kPatienceMs};
   gone.stop();
   redirect(rig, options.port);
-  TlsClient client = connect_app(options);
+  TlsClient client = Rig::connect(options);
   CHECK(client.read_to_end().end == "reset");
 }
 
@@ -193,17 +189,14 @@ TEST_CASE("integration transparent: --deny-unlisted") {
   ClientOptions through = app(rig);
   through.tls = ClientTls{.ca_file = rig.ca().file(), .name = "localhost"};
   TlsClient client(through);
-  {
-    const AsUser user(kAppUser);
-    CHECK(!client.connect().has_value());
-  }
+  CHECK(!client.connect().has_value());
   CHECK(client.tls().alert_received == 49);  // access_denied
   through.tls.reset();
-  TlsClient clear = connect_app(through);
+  TlsClient clear = Rig::connect(through);
   clear.send(chat());
   CHECK(clear.read_to_end().end == "reset");
   through.tls = ClientTls{.ca_file = rig.recorder().bundle(), .name = kHost};
-  TlsClient listed = connect_app(through);
+  TlsClient listed = Rig::connect(through);
   REQUIRE(listed.send(chat()));
   REQUIRE(listed.read_bytes(bytes_sent_by(short_answer())));
 }
@@ -216,7 +209,7 @@ TEST_CASE("integration transparent: IPv6") {
   Rig rig(std::move(options));
   ClientOptions through = app(rig);
   through.v6 = true;
-  TlsClient client = connect_app(through);
+  TlsClient client = Rig::connect(through);
   REQUIRE(client.send(chat()));
   REQUIRE(client.read_bytes(bytes_sent_by(short_answer())));
   CHECK(rig.recorder().only_record().status == Status::ok);

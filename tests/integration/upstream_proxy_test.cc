@@ -81,8 +81,9 @@ TEST_CASE("integration upstream proxy: a recorded call goes through it") {
 TEST_CASE("integration upstream proxy: names are left for it to resolve") {
   FakeProvider proxy({.before_tls = {ReadHead{}, Send{"HTTP/1.1 503 no\r\n\r\n"}, Fin{}}});
   TempDir dir;
-  Recorder recorder({.home = dir.path(),
-                     .flags = {"--upstream-proxy", "http://127.0.0.1:" + std::to_string(proxy.port())}});
+  Recorder recorder(
+      {.home = dir.path(),
+       .flags = {"--upstream-proxy", "http://127.0.0.1:" + std::to_string(proxy.port())}});
   TlsClient client({.port = recorder.port(), .timeout_ms = kPatienceMs});
   REQUIRE(client.connect().has_value());
   REQUIRE(client.send("CONNECT API.OpenAI.com:443 HTTP/1.1\r\n\r\n"));
@@ -97,8 +98,9 @@ TEST_CASE("integration upstream proxy: what is not opened goes through it as wel
   FakeProvider proxy({.before_tls = {ReadHead{}, Send{kGranted + "220 hello\r\n"}},
                       .at_open = {Raw{}, ReadRaw{4}, Send{"pong"}, ReadUntilEof{}, Close{}}});
   TempDir dir;
-  Recorder recorder({.home = dir.path(),
-                     .flags = {"--upstream-proxy", "http://127.0.0.1:" + std::to_string(proxy.port())}});
+  Recorder recorder(
+      {.home = dir.path(),
+       .flags = {"--upstream-proxy", "http://127.0.0.1:" + std::to_string(proxy.port())}});
   ClientOptions options{.timeout_ms = kPatienceMs};
   options.via = Hop{.port = recorder.port(), .target = "mail.example:25"};
   TlsClient client = Rig::connect(options);
@@ -145,10 +147,7 @@ TEST_CASE("integration upstream proxy: how it can fail") {
        "HTTP/1.1 502 ",
        "http_protocol_error",
        "malformed_answer"},
-      {{ReadHead{}, Send{"HTTP/1.1 20"}, Fin{}},
-       "HTTP/1.1 502 ",
-       "connection_terminated",
-       "eof"},
+      {{ReadHead{}, Send{"HTTP/1.1 20"}, Fin{}}, "HTTP/1.1 502 ", "connection_terminated", "eof"},
       {{ReadHead{}, Rst{}}, "HTTP/1.1 502 ", "connection_terminated", "ECONNRESET"},
       {{ReadHead{}, WaitFor{"never"}}, "HTTP/1.1 504 ", "connection_timeout", "ETIMEDOUT"},
   };

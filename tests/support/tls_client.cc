@@ -1,5 +1,7 @@
 #include "support/tls_client.h"
 
+#include <sys/fsuid.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -39,7 +41,10 @@ const char* name_of(Ending ending) {
 
 Result<void> TlsClient::connect() {
   const std::uint16_t port = options_.via ? options_.via->port : options_.port;
+  // The thread's own file system user is the owner of the sockets that it makes.
+  const int before = options_.user ? ::setfsuid(*options_.user) : 0;
   UniqueFd socket = connect_loopback(port, deadline(), options_.receive_buffer, options_.v6);
+  if (options_.user) ::setfsuid(static_cast<uid_t>(before));
   if (!socket) return Error{Code::io, fmt::format("connect to {}: {}", port, std::strerror(errno))};
   conn_ = std::make_unique<Conn>(std::move(socket));
   std::string beyond;  // what came behind the proxy's answer

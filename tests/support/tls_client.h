@@ -31,8 +31,9 @@ struct Hop {
 };
 
 struct ClientOptions {
-  std::uint16_t port = 0;  // on 127.0.0.1; not used with `via`
-  bool v6 = false;         // on ::1
+  std::uint16_t port = 0;             // on 127.0.0.1; not used with `via`
+  bool v6 = false;                    // on ::1
+  std::optional<unsigned> user = {};  // whose connection it is, for netfilter; takes root
   std::int64_t timeout_ms = 10'000 * kSlowness;
   int receive_buffer = 0;  // SO_RCVBUF; 0: the system's
   std::optional<Hop> via = {};

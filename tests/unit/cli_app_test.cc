@@ -262,7 +262,7 @@ TEST_CASE("reading commands") {
                                  "2s",
                                  "--color",
                                  "never"});
-  CHECK(ls.count == 3);
+  CHECK(ls.count == 3U);
   CHECK(ls.output == Output::jsonl);
   CHECK(ls.since_unix_ms == 1'782'814'361'120 - 3'600'000);
   CHECK(ls.status == "failed");
@@ -278,6 +278,65 @@ TEST_CASE("reading commands") {
   CHECK(tap.split == 7);
 }
 
+TEST_CASE("commands of two words") {
+  const Environment e = environment({{"HOME", "/h"}, {"LLMREC_LISTEN", "127.0.0.1:1"}});
+  CHECK(as<DbOptions>({"db", "verify"}).action == DbAction::verify);
+  CHECK(as<DbOptions>({"db", "prune", "--retain", "1d"}).retain_ns == 86'400 * kNsPerSecond);
+  const auto env = as<CaOptions>({"ca", "env", "--shell", "k8s", "--bundle", "/b"}, e);
+  CHECK(env.action == CaAction::env);
+  CHECK(env.form == EnvForm::k8s);
+  CHECK(env.serve.listen == "127.0.0.1:1");
+  CHECK(env.serve.ca_dir == "/h/.local/state/llmrec/ca");
+  CHECK(error_of({"db"}) ==
+        "which command of db: stat, verify, prune, compact?; see 'llmrec db --help'");
+  CHECK(error_of({"db", "verfy"}) ==
+        "unknown command 'db verfy', did you mean db verify?; see 'llmrec db --help'");
+  CHECK(error_of({"db", "prune"}).starts_with("say what to keep: "));
+  CHECK(error_of({"db", "stat", "--retain", "1d"}) ==
+        "unknown option --retain; see 'llmrec db stat --help'");
+}
+
+TEST_CASE("a file of serve serves the commands that ask for it, whole") {
+  const TempDir dir;
+  const std::string file = dir.path + "/llmrec.conf";
+  std::ofstream(file) << "listen = 127.0.0.1:9\ndrain = 3s\nrecord = a.example\nstore = /s\n";
+  const auto config = as<ConfigOptions>({"config", "check", "--config", file});
+  CHECK(config.file == file);
+  CHECK(config.serve.drain_ns == 3 * kNsPerSecond);
+  const auto ca = as<CaOptions>({"ca", "init", "--config", file, "--record", "b.example"});
+  CHECK(ca.serve.record == std::vector<std::string>{"b.example"});
+  CHECK(ca.serve.ca_dir == "/s/ca");
+  const auto doctor = as<DoctorOptions>({"doctor", "--config", file, "--pid", "4"});
+  CHECK(doctor.serve.listen == "127.0.0.1:9");
+  CHECK(doctor.pid == 4U);
+  std::ofstream(file) << "drain = soon\n";
+  CHECK(error_of({"ca", "show", "--config", file}).starts_with(file + ":1: drain: 'soon'"));
+  CHECK(error_of({"config", "check", "--drain", "1s"}) ==
+        "unknown option --drain; see 'llmrec config check --help'");
+}
+
+TEST_CASE("commands with several words of their own") {
+  const auto note = as<NoteOptions>({"note", "req_1", "a=b", "c=d=e", "--store", "/s"});
+  CHECK(note.id == "req_1");
+  REQUIRE(note.facts.size() == 2);
+  CHECK(note.facts[1] == std::pair<std::string, std::string>("c", "d=e"));
+  CHECK(error_of({"note"}) == "which ID?; see 'llmrec note --help'");
+  CHECK(error_of({"note", "req_1"}) == "which KEY=VALUE?; see 'llmrec note --help'");
+  CHECK(error_of({"note", "req_1", "ab"}) == "KEY=VALUE: 'ab' is not a tag such as route=checkout");
+  CHECK(as<RetrySafeOptions>({"retry-safe", "last"}).id == "last");
+  const auto stats = as<StatsOptions>({"stats", "--by", "model", "--by", "tag:team", "--json"});
+  CHECK(stats.by == std::vector<std::string>{"model", "tag:team"});
+  CHECK(stats.json);
+  CHECK(error_of({"stats", "--by", "x"}).starts_with("--by: 'x' is not provider, model, route"));
+  CHECK(error_of({"ls", "-f", "-o", "json"}).find("jsonl") != std::string::npos);
+  CHECK(error_of({"ls", "-f", "--status", "open"}).find("ended") != std::string::npos);
+  CHECK(as<LsOptions>({"ls", "-f"}).follow);
+  CHECK_FALSE(as<LsOptions>({"ls"}).count);
+  CHECK(error_of({"completions", "tcsh"}) == "SHELL: 'tcsh' is not one of bash, zsh, fish");
+  CHECK(as<Stop>({"completions", "bash"}).out.find("complete -F _llmrec llmrec") !=
+        std::string::npos);
+}
+
 TEST_CASE("the last value of a single option counts, and -- ends options") {
   CHECK(as<LsOptions>({"ls", "-n", "3", "-n", "4"}).count == 4);
   CHECK(as<ShowOptions>({"show", "--", "last"}).id == "last");
@@ -290,6 +349,11 @@ TEST_CASE("help and version are no errors, whatever else stands there") {
                                                {"serve", "--help"},
                                                {"help", "ls"},
                                                {"show", "-h"},
+                                               {"db", "--help"},
+                                               {"db", "help"},
+                                               {"help", "db"},
+                                               {"help", "db", "stat"},
+                                               {"ca", "env", "--help"},
                                                {"tap", "--help", "--split", "x"}}) {
     const auto stop = as<Stop>(line);
     CHECK(stop.exit_status == 0);

@@ -5,6 +5,7 @@
 #include <set>
 #include <sstream>
 
+#include "cli/catalog.h"
 #include "report/format.h"
 
 using namespace llmrec;
@@ -13,12 +14,9 @@ using namespace llmrec::cli;
 namespace {
 
 struct AllCommands {
-  ServeOptions serve;
-  ShowOptions show;
-  LsOptions ls;
-  TapOptions tap;
-  std::vector<Command> commands{serve_command(serve), show_command(show), ls_command(ls, 0),
-                                tap_command(tap)};
+  Environment environment;
+  Catalog catalog{environment};
+  const std::vector<Command>& commands = catalog.commands();
 };
 
 }  // namespace
@@ -34,6 +32,7 @@ TEST_CASE("options have one name each, a text, and somebody who takes their valu
       if (o.letter != 0) CHECK(letters.insert(o.letter).second);
       CHECK_FALSE(o.help.empty());
       CHECK((o.set || (c.has_config && o.name == "config")));
+      if (o.hidden) CHECK(o.from_outside);
     }
     CHECK(names.count("help") == 1);
   }
@@ -41,8 +40,9 @@ TEST_CASE("options have one name each, a text, and somebody who takes their valu
 
 TEST_CASE("help fits 80 columns and names every option at the place where scripts look") {
   AllCommands all;
-  std::vector<std::string> texts{help_of_all(all.commands)};
+  std::vector<std::string> texts{help_of_all(all.catalog.groups(), all.commands)};
   for (const Command& c : all.commands) texts.push_back(help_of(c));
+  for (const Group& g : all.catalog.groups()) texts.push_back(help_of_group(g, all.commands));
   for (const std::string& text : texts) {
     std::istringstream in(text);
     for (std::string line; std::getline(in, line);) {
@@ -52,9 +52,11 @@ TEST_CASE("help fits 80 columns and names every option at the place where script
     }
   }
   for (std::size_t i = 0; i < all.commands.size(); ++i) {
-    CHECK(texts[0].find("\n  " + all.commands[i].name + ' ') != std::string::npos);
+    const std::string& name = all.commands[i].name;
+    CHECK(texts[0].find("\n  " + name.substr(0, name.find(' ')) + ' ') != std::string::npos);
     for (const Option& o : all.commands[i].options) {
-      CHECK(texts[i + 1].find("--" + o.name) != std::string::npos);
+      const std::string start = o.letter == 0 ? "\n  " : std::string("\n  -") + o.letter + ',';
+      CHECK((texts[i + 1].find(start + "--" + o.name) != std::string::npos) != o.hidden);
     }
   }
 }

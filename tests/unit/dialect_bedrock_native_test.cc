@@ -41,7 +41,9 @@ TEST_CASE("bedrock native: a guardrail ends a Titan stream without a reason") {
   const Delta& d = blocked.event(
       R"({"outputText":"no","index":0.0,"totalOutputTextTokenCount":3.0,"inputTextTokenCount":6.0,)"
       R"("amazon-bedrock-guardrailAction":"INTERVENED"})");
-  CHECK(d.finish_signal);
+  REQUIRE(d.finishes.size() == 1);
+  CHECK(d.finishes[0].reason.empty());
+  CHECK(d.finishes[0].cls == record::FinishClass::filter);
   CHECK(!d.done);
   CHECK(d.usage.input == 6);
   CHECK(d.usage.output == 3);

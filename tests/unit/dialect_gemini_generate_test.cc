@@ -157,8 +157,9 @@ TEST_CASE("gemini.generate: a blocked prompt is an end without a finish reason")
   const Delta& d = r.event(
       R"({"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":3}})");
   CHECK(d.done);
-  CHECK(d.finish_signal);
-  CHECK(d.finishes.empty());
+  REQUIRE(d.finishes.size() == 1);
+  CHECK(d.finishes[0].reason.empty());
+  CHECK(d.finishes[0].cls == record::FinishClass::filter);
   CHECK(d.usage_final);
   CHECK(Reading(make()).event(R"({"promptFeedback":{"blockReason":1}})").done);
   CHECK(!Reading(make()).event(R"({"promptFeedback":{"blockReason":0}})").done);

@@ -23,7 +23,8 @@ Authority parsed(const std::string& text, std::uint16_t port = 0) {
 }  // namespace
 
 TEST_CASE("names, addresses and ports") {
-  CHECK(parsed("API.OpenAI.com.:443") == Authority{"api.openai.com", "API.OpenAI.com.", 443, false});
+  CHECK(parsed("API.OpenAI.com.:443") ==
+        Authority{"api.openai.com", "API.OpenAI.com.", 443, false});
   CHECK(parsed("vllm", 80) == Authority{"vllm", "vllm", 80, false});
   CHECK(parsed("vllm:", 80).port == 80);
   CHECK(parsed("vllm:8000", 80).port == 8000);
@@ -35,9 +36,10 @@ TEST_CASE("names, addresses and ports") {
 TEST_CASE("what is no authority") {
   CHECK(fault("a.example") == "the target has no port");
   CHECK(fault("a.example:") == "the port is not a number from 1 to 65535");
-  for (const char* text : {"u:p@a.example:1", "@a.example:1", "a.example:0", "a.example:65536", ":1",
-                           "a.example:1:2", "::1:443", "[::1", "[127.0.0.1]:1", "[::1]x:1", "[]:1",
-                           "a b:1", "a/b:1", "a%41:1", "0x7f.1:1", "2130706433:1", "127.1:1", "-:x"}) {
+  for (const char* text :
+       {"u:p@a.example:1", "@a.example:1", "a.example:0", "a.example:65536", ":1", "a.example:1:2",
+        "::1:443", "[::1", "[127.0.0.1]:1", "[::1]x:1", "[]:1", "a b:1", "a/b:1", "a%41:1",
+        "0x7f.1:1", "2130706433:1", "127.1:1", "-:x"}) {
     CAPTURE(text);
     CHECK(!fault(text).empty());
     CHECK(!fault(text, 80).empty());
@@ -58,7 +60,8 @@ TEST_CASE("URLs") {
   CHECK((!url.https && url.authority.port == 8000 && url.rest == "/v1/chat?x=1"));
   CHECK(parse_url("http://vllm?x", url).empty());
   CHECK(url.rest == "?x");
-  for (const char* text : {"ftp://a/", "http:/a", "http://", "https://u:p@a/", "http:///x", "a", ""}) {
+  for (const char* text :
+       {"ftp://a/", "http:/a", "http://", "https://u:p@a/", "http:///x", "a", ""}) {
     CAPTURE(text);
     CHECK(!parse_url(text, url).empty());
   }

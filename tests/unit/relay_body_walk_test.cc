@@ -54,8 +54,8 @@ TEST_CASE("a length") {
 
 TEST_CASE("chunks, extensions and trailers, and where they end") {
   for (const std::string text :
-       {"0\r\n\r\n", "5\r\nhello\r\n0\r\n\r\n", "a;x=y\r\n0123456789\r\n0;z\r\nT: 1\r\nU: 2\r\n\r\n",
-        "A \r\n0123456789\r\n000\r\n\r\n"}) {
+       {"0\r\n\r\n", "5\r\nhello\r\n0\r\n\r\n",
+        "a;x=y\r\n0123456789\r\n0;z\r\nT: 1\r\nU: 2\r\n\r\n", "A \r\n0123456789\r\n000\r\n\r\n"}) {
     CAPTURE(text);
     CHECK(chunks(text) == Walked{text.size(), true, false});
     CHECK(chunks(text + "POST /") == Walked{text.size(), true, false});

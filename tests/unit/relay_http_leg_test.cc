@@ -86,8 +86,7 @@ TEST_CASE("the scheme and the user are part of the place") {
   leg.routed();
   drain(leg, input, sent);
   leg.answered(kOk);
-  const std::string user =
-      "GET https://a:80/ HTTP/1.1\r\nProxy-Authorization: Basic YTpi\r\n\r\n";
+  const std::string user = "GET https://a:80/ HTTP/1.1\r\nProxy-Authorization: Basic YTpi\r\n\r\n";
   input = user;
   CHECK(drain(leg, input, sent) == Next::route);
   CHECK(leg.request().user == "a");

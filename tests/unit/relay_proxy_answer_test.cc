@@ -50,18 +50,20 @@ TEST_CASE("granted, and what follows is the tunnel's") {
 }
 
 TEST_CASE("refused with a status") {
-  CHECK(parse("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 9\r\n\r\n").status == 407);
+  CHECK(parse("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 9\r\n\r\n").status ==
+        407);
   CHECK(parse("HTTP/1.1 503 \r\n\r\n").state == State::refused);
   CHECK(parse("HTTP/1.1 302 Found\r\n\r\n").state == State::refused);
 }
 
 TEST_CASE("no answer of a proxy") {
-  for (const char* text : {"HTTP/2 200\r\n", "HTTP/1.1 2000 x\r\n", "HTTP/1.1 20x\r\n", "\r\n", "SSH-2.0-x\r\n",
-                           "HTTP/1.1 600 x\r\n", "HTTP/1.1 099 x\r\n"}) {
+  for (const char* text : {"HTTP/2 200\r\n", "HTTP/1.1 2000 x\r\n", "HTTP/1.1 20x\r\n", "\r\n",
+                           "SSH-2.0-x\r\n", "HTTP/1.1 600 x\r\n", "HTTP/1.1 099 x\r\n"}) {
     CAPTURE(text);
     CHECK(parse(text).state == State::malformed);
   }
   CHECK(parse("HTTP/1.1 200 ok\r\n").state == State::need_more);
-  const std::string endless = "HTTP/1.1 200 ok\r\nA: " + std::string(limits::kConnectHeadOctets, 'x');
+  const std::string endless =
+      "HTTP/1.1 200 ok\r\nA: " + std::string(limits::kConnectHeadOctets, 'x');
   CHECK(fed(endless, endless.size()).state == State::malformed);
 }

@@ -72,8 +72,8 @@ const std::string kBody = "Content-Length: 4\r\n\r\nbody";
 }  // namespace
 
 TEST_CASE("forward: the request target alone becomes origin-form") {
-  CHECK(forward("POST http://vllm:8000/v1/chat?x=1 HTTP/1.1\r\nhOsT:  VLLM:8000 \r\nA:b\r\n" + kBody) ==
-        "POST /v1/chat?x=1 HTTP/1.1\r\nhOsT:  VLLM:8000 \r\nA:b\r\n" + kBody);
+  CHECK(forward("POST http://vllm:8000/v1/chat?x=1 HTTP/1.1\r\nhOsT:  VLLM:8000 \r\nA:b\r\n" +
+                kBody) == "POST /v1/chat?x=1 HTTP/1.1\r\nhOsT:  VLLM:8000 \r\nA:b\r\n" + kBody);
   CHECK(forward("GET http://a.example HTTP/1.0\r\nHost: a.example\r\n\r\n") ==
         "GET / HTTP/1.0\r\nHost: a.example\r\n\r\n");
   CHECK(forward("GET http://a.example?q HTTP/1.1\r\nHost: a.example\r\n\r\n") ==
@@ -93,10 +93,10 @@ TEST_CASE("forward: Host says what the target said") {
 
 TEST_CASE("forward: what is for the proxy stays with it") {
   const std::string secret = basic_credentials("checkout:hunter2");
-  const Outcome o = rewritten(
-      Kind::forward, "GET http://a.example/ HTTP/1.1\r\nProxy-Authorization: " + secret +
-                         "\r\nHost: a.example\r\nproxy-connection: keep-alive\r\n"
-                         "Connection: keep-alive\r\nAuthorization: Bearer k\r\n\r\n");
+  const Outcome o =
+      rewritten(Kind::forward, "GET http://a.example/ HTTP/1.1\r\nProxy-Authorization: " + secret +
+                                   "\r\nHost: a.example\r\nproxy-connection: keep-alive\r\n"
+                                   "Connection: keep-alive\r\nAuthorization: Bearer k\r\n\r\n");
   CHECK(o.out ==
         "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: keep-alive\r\n"
         "Authorization: Bearer k\r\n\r\n");
@@ -118,13 +118,15 @@ TEST_CASE("forward: one after another, with bodies of every kind, each with its 
 TEST_CASE("forward: what cannot be read goes no further") {
   const std::string line = "GET http://a.example/ HTTP/1.1\r\n";
   for (const std::string& head :
-       {std::string("GET / HTTP/1.1\r\n\r\n"), std::string("CONNECT a.example:443 HTTP/1.1\r\n\r\n"),
+       {std::string("GET / HTTP/1.1\r\n\r\n"),
+        std::string("CONNECT a.example:443 HTTP/1.1\r\n\r\n"),
         std::string("GET http://u:p@a.example/ HTTP/1.1\r\n\r\n"),
         std::string("GET http://127.1/ HTTP/1.1\r\n\r\n"),
         std::string("GET http://a.example/ HTTP/2.0\r\n\r\n"), std::string("nonsense\r\n\r\n"),
         line + "A: b\r\n folded\r\n\r\n", line + "no colon\r\n\r\n", line + "A: b\n\r\n",
         line + "A: \x01\r\n\r\n", line + "Host: a\r\nHost: a\r\n\r\n",
-        line + "Content-Length: 1\r\nContent-Length: 1\r\n\r\n", line + "Content-Length: -1\r\n\r\n",
+        line + "Content-Length: 1\r\nContent-Length: 1\r\n\r\n",
+        line + "Content-Length: -1\r\n\r\n",
         line + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         line + "Transfer-Encoding: gzip, chunked\r\n\r\n",
         std::string("GET http://a.example/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n")}) {
@@ -167,7 +169,8 @@ TEST_CASE("reverse: what cannot be read goes on as it is, and all after it") {
     const std::string all = head + "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
     CHECK(reverse(all) == all);
   }
-  CHECK(reverse("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nHost: x\r\n\r\n") ==
+  CHECK(reverse("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nHost: "
+                "x\r\n\r\n") ==
         "POST / HTTP/1.1\r\nHost: api.openai.com\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
         "Host: x\r\n\r\n");
 }

@@ -87,3 +87,13 @@ TEST_CASE("CSV: as many cells as names, strange texts quoted") {
   r.model = "a,\"b\"\nc";
   CHECK(csv_row(r).find(",\"a,\"\"b\"\"\nc\",") != std::string::npos);
 }
+
+TEST_CASE("records that come one by one: columns that stay where they are") {
+  Style style;
+  style.utc = true;
+  std::string text = sample::plain_text({followed_head(style)});
+  for (const auto& [name, r] : sample::all()) text += sample::plain_text({followed(r, style)});
+  golden::check("ls_followed.txt", text);
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) CHECK(columns(line) <= 80);
+}

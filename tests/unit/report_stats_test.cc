@@ -9,13 +9,15 @@
 
 using namespace llmrec;
 using namespace llmrec::report;
-using namespace llmrec::record;
+using record::Record, record::Status, record::Stage, record::ErrorType, record::Progress;
+using record::CostSource, record::TapState;
+namespace sample = report::sample;
 
 namespace {
 
 Record call(Status status, Stage stage = Stage::none, ErrorType error = ErrorType::none) {
   static RecordIdMint mint(9);
-  Record r = record::sample::typical();
+  Record r = llmrec::record::sample::typical();
   r.request_id = mint.mint(r.started_at_us / 1000);
   r.status = status;
   r.failure_stage = stage;
@@ -193,7 +195,7 @@ TEST_CASE("names without end share one group") {
 
 TEST_CASE("periods grow until all fit, lose nothing, and have no gaps") {
   const std::int64_t day_us = 24LL * 3600 * 1'000'000;
-  for (const std::int64_t span_us : {std::int64_t{0}, 30LL * 60'000'000, 3600LL * 1'000'000, day_us,
+  for (const std::int64_t span_us : std::initializer_list<std::int64_t>{0, 30LL * 60'000'000, 3600LL * 1'000'000, day_us,
                                      31 * day_us, 3650 * day_us, 9'000'000'000'000'000'000}) {
     CAPTURE(span_us);
     std::vector<Record> records;
