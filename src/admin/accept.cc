@@ -52,7 +52,7 @@ int weight_of(Bytes accept, std::string_view media_type) {
     int q = 1000;
     while (!part.empty()) {
       const Bytes parameter = cut(part, ';');
-      if (parameter.size() > 2 && equals_ignoring_case(parameter.substr(0, 2), "q=")) {
+      if (parameter.size() >= 2 && equals_ignoring_case(parameter.substr(0, 2), "q=")) {
         q = quality(parameter.substr(2));
       }
     }

@@ -49,9 +49,9 @@ std::uint64_t get(const std::atomic<std::uint64_t>& of) {
 }
 
 template <class E>
-std::string_view name_or(E e, std::string_view otherwise) {
+std::string_view label_of(E e) {
   const std::string_view name = record::name(e);
-  return name.empty() ? otherwise : name;
+  return name.empty() ? "none" : name;
 }
 
 }  // namespace
@@ -267,8 +267,8 @@ void Metrics::write(Exposition& to) const {
   to.counter("llmrec_failures_total", "Failed and aborted calls, by where and why.");
   for (const auto& [key, count] : all(failures_)) {
     to.sample({{"provider", std::get<0>(key)},
-               {"stage", name_or(std::get<1>(key), "unknown")},
-               {"error_type", name_or(std::get<2>(key), "none")}},
+               {"stage", label_of(std::get<1>(key))},
+               {"error_type", label_of(std::get<2>(key))}},
               get(*count));
   }
   write_work(to);

@@ -31,7 +31,6 @@ class NotesSink final : public wire::JsonSink {
     }
   }
   void on_key(std::uint16_t, Bytes key) override {
-    object_ = true;
     if (key.empty() || key.size() >= limits::kFactKeyMax) {
       wrong("a key has 1 to " + std::to_string(limits::kFactKeyMax - 1) + " characters");
     }
@@ -55,7 +54,7 @@ class NotesSink final : public wire::JsonSink {
 
   Result<record::Facts> result(wire::JsonState state) && {
     if (!error_.empty()) return Error{Code::bad_argument, error_};
-    if (state != wire::JsonState::done || !entered_ || (!object_ && !facts_.empty())) {
+    if (state != wire::JsonState::done || !entered_) {
       return Error{Code::bad_argument, "the notes are one JSON object"};
     }
     if (facts_.empty()) return Error{Code::bad_argument, "there is no note in it"};
@@ -83,7 +82,6 @@ class NotesSink final : public wire::JsonSink {
   std::string text_;
   std::string error_;
   bool entered_ = false;
-  bool object_ = false;
 };
 
 std::size_t octets_of(const record::Facts& facts) {

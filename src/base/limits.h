@@ -380,4 +380,23 @@ inline constexpr std::size_t kEditBodyOctets = 8 * 1024 * 1024;
 // A stream's last events, while it is not known whether the usage chunk is among them, and a chunk
 // of HTTP that is not whole yet. Providers send a few KiB in one. Past it: passed on unchanged.
 inline constexpr std::size_t kEditHeldOctets = 64 * 1024;
+// One usage chunk has some hundred octets. An event beyond this is none.
+inline constexpr std::size_t kEditFrameOctets = 16 * 1024;
+// Chunks of HTTP that are held at once: a usage chunk that comes in single octets. Past it: passed
+// on unchanged.
+inline constexpr std::size_t kEditHeldChunks = 1024;
+}  // namespace llmrec::limits
+
+// relay: a side whose queue grows although nothing is read for it.
+namespace llmrec::limits {
+// What is relayed ends at kQueueHighOctets and one read, with what TLS adds to them. Only our own
+// answers to a side (KeyUpdate) grow its queue further: past this that side is not read either.
+inline constexpr std::size_t kQueueFloodOctets = 256 * 1024;
+}  // namespace llmrec::limits
+
+// relay: clear HTTP.
+namespace llmrec::limits {
+// Requests passed on whose answers are due, 2 octets each; clients of providers do not pipeline at
+// all. Past it: the client's octets wait, as they do behind a server that does not read.
+inline constexpr std::size_t kAnswersDueMax = 1024;
 }  // namespace llmrec::limits

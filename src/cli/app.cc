@@ -108,7 +108,8 @@ std::optional<Stop> read_arguments(const Command& command, std::vector<std::stri
   if (!command.positional.empty() && !command.runs_command) {
     positional = app.add_option("positional", later);
     if (command.positionals_max > 1) {
-      positional->expected(1, static_cast<int>(command.positionals_max));
+      positional->allow_extra_args();
+      positional->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
   }
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
@@ -129,6 +130,9 @@ std::optional<Stop> read_arguments(const Command& command, std::vector<std::stri
     if (extra != "--") return usage(unknown(extra, command), command.name);
   }
   if (positional != nullptr) out.positionals = positional->results();
+  if (out.positionals.size() > command.positionals_max && !command.runs_command) {
+    return usage(unknown(out.positionals[command.positionals_max], command), command.name);
+  }
   return std::nullopt;
 }
 

@@ -35,13 +35,20 @@ Result<std::string> root_pem(const CaOptions& o) {
                "there is no CA in " + o.serve.ca_dir + ": llmrec serve or llmrec ca init makes one"};
 }
 
+// On two lines: it has 95 characters.
+void print_fingerprint(const std::string& fingerprint, Streams& streams) {
+  streams.out << "root         SHA-256 " << fingerprint.substr(0, 48) << '\n'
+              << "                     " << fingerprint.substr(48) << '\n';
+}
+
 int init(const CaOptions& o, const CaHosts& hosts, Streams& streams) {
   bool created = false;
   const auto authority = tls::Authority::open(o.serve.ca_dir, hosts.hosts, hosts.ip_literals,
                                               streams.now_unix_ms / 1000, &created);
   if (!authority) return fail(authority.error().detail, streams);
   streams.out << (created ? "made a new CA in " : "there is already a CA for these hosts in ")
-              << o.serve.ca_dir << "\nroot " << authority->root_fingerprint() << '\n';
+              << o.serve.ca_dir << '\n';
+  print_fingerprint(authority->root_fingerprint(), streams);
   return kDone;
 }
 
@@ -55,9 +62,7 @@ int show(const CaOptions& o, const CaHosts& hosts, Streams& streams) {
                 streams);
   }
   streams.out << "directory    " << o.serve.ca_dir << '\n';
-  const std::string fingerprint = authority->root_fingerprint();
-  streams.out << "root         SHA-256 " << fingerprint.substr(0, 48) << '\n'
-              << "                     " << fingerprint.substr(48) << '\n';
+  print_fingerprint(authority->root_fingerprint(), streams);
   const std::int64_t expires = authority->expires_at();
   streams.out << "valid until  " << report::local_time(expires * 1'000'000, false, "%F %H:%M %Z")
               << (authority->valid_at(streams.now_unix_ms / 1000) ? "" : ", not now") << '\n';
@@ -67,8 +72,8 @@ int show(const CaOptions& o, const CaHosts& hosts, Streams& streams) {
     label = "             ";
   }
   if (!authority->made_for(hosts.hosts, hosts.ip_literals)) {
-    complain("this CA is for other hosts than the options name: llmrec serve would make a new one, "
-             "and apps would have to read the bundle again",
+    complain("this CA is not for the hosts of these options and this configuration: llmrec serve "
+             "with the same would make a new one, and apps would have to read the bundle again",
              streams);
   }
   return kDone;

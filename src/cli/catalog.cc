@@ -41,10 +41,11 @@ std::optional<Stop> settle_serve(ServeOptions& o, const Environment& environment
 // The recorder that `run` starts is nobody else's, whatever a configuration file says of listeners
 // and of the CA.
 Parsed settle_run(RunOptions& o, const Environment& environment) {
-  if (o.command.empty()) return wrong("which command is to be run?", "run");
-  o.default_store = o.serve.store.empty();
+  if (o.command.empty()) return wrong("say which command to run", "run");
+  o.default_store =
+      o.serve.store.empty() || o.serve.store == environment.get("LLMREC_STORE").value_or("");
   // Without a home directory `run` makes a private store.
-  if (o.default_store) static_cast<void>(settle_store(o.serve.store, environment));
+  if (o.serve.store.empty()) static_cast<void>(settle_store(o.serve.store, environment));
   o.serve.listen = "127.0.0.1:0";
   o.serve.transparent.clear();
   o.serve.ca_dir = "none";

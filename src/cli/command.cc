@@ -153,6 +153,19 @@ void add_process(std::vector<Option>& options, ServeOptions& o) {
        }});
   options.push_back({"ready-file", 0, "FILE",
                      "Write the address to this file as soon as it listens", text(o.ready_file)});
+  options.push_back({"admin", 0, "HOST:PORT",
+                     "Where probes, /metrics and the dashboard are, such as 127.0.0.1:8791 "
+                     "(default: nowhere)",
+                     [&o](const std::string& given) -> Result<void> {
+                       if (auto ok = parse_endpoint(given); !ok) return ok.error();
+                       o.admin = given;
+                       return {};
+                     }});
+  options.push_back({"admin-notes", 0, "", "Let apps add notes to records through that port",
+                     flag(o.admin_notes)});
+  options.push_back(choice_option<Logged>(
+      "log", 0, "WHAT", "records: one line of JSON on standard output for each; nothing (default)",
+      o.logged, {{"nothing", Logged::nothing}, {"records", Logged::records}}));
   options.push_back(choice_option<LogLevel>("log-level", 0, "LEVEL",
                                             "error, warn, info (the default) or debug",
                                             o.log_level,

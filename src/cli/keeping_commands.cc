@@ -81,6 +81,7 @@ Command ca_command(CaAction action, CaOptions& o) {
     case CaAction::show:
       c.name = "ca show";
       c.about = "Show the CA's fingerprint, validity and permitted hosts";
+      shown.insert(shown.end(), {"record", "no-default-hosts"});
       break;
     case CaAction::env:
       c.name = "ca env";

@@ -17,6 +17,7 @@ namespace llmrec::cli {
 
 enum class H2 : std::uint8_t { tunnel, refuse };
 enum class LogLevel : std::uint8_t { error, warn, info, debug };
+enum class Logged : std::uint8_t { nothing, records };  // on standard output
 
 struct ServeOptions {
   std::string listen = "127.0.0.1:8790";  // HOST:PORT or [V6]:PORT, port 0: any free one
@@ -47,6 +48,9 @@ struct ServeOptions {
 
   std::size_t loops = 1;
   std::string ready_file;  // empty: none
+  std::string admin;       // HOST:PORT of the dashboard, likewise
+  bool admin_notes = false;
+  Logged logged = Logged::nothing;
   LogLevel log_level = LogLevel::info;
 
   // Edits, see edit/edits.h.
@@ -73,7 +77,7 @@ struct View {
 
 struct RunOptions {
   ServeOptions serve;  // of the recorder that is started
-  bool default_store = false;  // --store was not given; serve.store is empty where there is no home
+  bool default_store = false;  // not of --store; serve.store is empty where there is no home
   std::vector<std::string> command;
   bool base_urls = false;
   bool quiet = false;

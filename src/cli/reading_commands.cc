@@ -80,7 +80,7 @@ Command stats_command(StatsOptions& o, std::int64_t now_unix_ms) {
             [&o](const std::string& given) -> Result<void> {
               if (!report::is_breakdown(given)) {
                 return Error{Code::bad_argument,
-                             "'" + given + "' is not " + std::string(report::breakdowns_in_words())};
+                             "'" + given + "' is none of " + std::string(report::breakdowns_in_words())};
               }
               if (o.by.size() == limits::kStatsBreakdowns) {
                 return Error{Code::bad_argument,
@@ -154,7 +154,13 @@ Command note_command(NoteOptions& o) {
       o.id = given;
       return {};
     }
-    return tag(o.facts)(given);
+    auto fact = parse_tag(given);
+    if (fact) o.facts.push_back(*std::move(fact));
+    return fact ? Result<void>()
+                : Error{Code::bad_argument,
+                        "'" + given + "' is not a note such as message_persisted=true, of at most " +
+                            std::to_string(limits::kFactKeyMax) + " and " +
+                            std::to_string(limits::kFactValueMax) + " characters"};
   };
   c.options = {help_option(), store_option(o.store)};
   return c;

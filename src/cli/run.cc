@@ -199,8 +199,8 @@ Result<std::size_t> print_receipts(const RunOptions& o, const store::Store& from
   std::vector<Record> records;
   std::size_t count = 0;
   std::size_t unreadable = 0;
-  const auto walked = walk_oldest_first(
-      from, {}, after, {}, [&](const record::Summary&, Bytes blob) {
+  const auto walked =
+      walk_oldest_first(from, {}, after, {}, [&](const record::Summary&, Bytes blob) {
         auto decoded = record::decode(blob);
         if (!decoded) {
           ++unreadable;

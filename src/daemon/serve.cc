@@ -7,13 +7,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "daemon/admin_port.h"
 #include "daemon/process.h"
+#include "daemon/record_log.h"
 #include "daemon/settings.h"
 #include "daemon/ways.h"
 #include "net/loop.h"
@@ -149,7 +152,8 @@ Result<std::vector<std::unique_ptr<net::Loop>>> make_loops(const cli::ServeOptio
   return loops;
 }
 
-Result<void> announce(const cli::ServeOptions& options, const net::Shared& shared) {
+Result<void> announce(const cli::ServeOptions& options, const net::Shared& shared,
+                      const AdminPort* admin, const OnReady& on_ready) {
   std::string ready;
   for (std::size_t i = 0; i < shared.listening.size(); ++i) {
     const net::Address& address = shared.listening[i];
@@ -162,6 +166,17 @@ Result<void> announce(const cli::ServeOptions& options, const net::Shared& share
     }
     ready += what.substr(0, what.find(' ')) + " " + address.text() + "\n";
   }
+  if (admin != nullptr) {
+    const net::Address& address = admin->address();
+    log::info("serve", "dashboard on http://" + address.text() + "/");
+    if (relay::classify(address.ip) != relay::AddressClass::loopback) {
+      log::warn("serve", address.text() +
+                             " is reachable from other machines, and anybody who reaches it can "
+                             "read the records");
+    }
+    ready += "admin " + address.text() + "\n";
+  }
+  if (on_ready) on_ready(ready);
   if (options.ready_file.empty()) return {};
   return write_file(options.ready_file, ready);
 }
@@ -180,8 +195,9 @@ void hurry_on_second_signal(const sigset_t& signals,
 }
 
 void run_until_signalled(const cli::ServeOptions& options, const sigset_t& signals,
-                         std::vector<std::unique_ptr<net::Loop>>& loops) {
+                         std::vector<std::unique_ptr<net::Loop>>& loops, AdminPort* admin) {
   for (auto& loop : loops) loop->start();
+  if (admin != nullptr) admin->start();
   int number = SIGHUP;
   while (number == SIGHUP || number == SIGUSR1) {
     if (sigwait(&signals, &number) != 0) break;
@@ -191,16 +207,25 @@ void run_until_signalled(const cli::ServeOptions& options, const sigset_t& signa
   }
   log::info("serve", "stopping: running calls have " +
                          std::to_string(options.drain_ns / kNsPerSecond) + " s to end");
+  if (admin != nullptr) admin->begin_drain();
   for (auto& loop : loops) loop->wake_to_drain(options.drain_ns);
   std::thread hurry([&] { hurry_on_second_signal(signals, loops); });
   for (auto& loop : loops) loop->join();
   pthread_kill(hurry.native_handle(), SIGUSR1);
   hurry.join();
+  if (admin != nullptr) admin->stop();  // it says that we drain, until that is done
+}
+
+Result<net::UniqueFd> listen_for_admin(const cli::ServeOptions& options) {
+  if (options.admin.empty()) return net::UniqueFd();
+  const auto address = net::parse_listen_address(options.admin);
+  if (!address) return Error{address.error().code, "--admin: " + address.error().detail};
+  return net::listen_on(*address, false);
 }
 
 }  // namespace
 
-int serve(const cli::ServeOptions& options) {
+int serve(const cli::ServeOptions& options, const OnReady& on_ready) {
   log::set_level(static_cast<log::Level>(options.log_level));
   const std::size_t descriptors = prepare_process();
   if (!tls::init_secure_heap()) {  // before any key is made
@@ -233,19 +258,38 @@ int serve(const cli::ServeOptions& options) {
     const bool usage = loops.error().code == Code::bad_argument;
     return complain(loops.error(), usage ? kUsage : kCannotStart);
   }
+  auto admin_socket = listen_for_admin(options);
+  if (!admin_socket) return complain(admin_socket.error(), kCannotStart);
   auto store = open_store(options);
   if (!store) return complain(store.error(), kNoStore);
   if (auto made = make_tls(options, shared); !made) return complain(made.error(), kCannotStart);
   if (const auto last = store->last_id(); last && *last) shared.ids_not_before(**last);
 
+  StoreGauge gauge(*store);
+  std::optional<RecordLog> record_log;
+  if (options.logged == cli::Logged::records) record_log.emplace(STDOUT_FILENO);
+  Observers observers(record_log ? &*record_log : nullptr);
+  shared.observers.push_back(&observers);
   store::Writer writer(*store, {.now = net::monotonic_now,
                                 .unix_ms = unix_ms_now,
                                 .log = log_from_store,
-                                .after_commit = {}});
+                                .after_commit = [&gauge] { gauge.after_commit(); }});
   shared.writer = &writer;
-  if (auto told = announce(options, shared); !told) return complain(told.error(), kCannotStart);
-  run_until_signalled(options, signals, *loops);
+  std::unique_ptr<AdminPort> admin;
+  if (*admin_socket) {
+    auto made = AdminPort::make({&shared, &*store, &writer, &gauge, &observers,
+                                 record_log ? &*record_log : nullptr, &*loops},
+                                options.admin_notes, *std::move(admin_socket));
+    if (!made) return complain(made.error(), kCannotStart);
+    admin = *std::move(made);
+  }
+  if (auto told = announce(options, shared, admin.get(), on_ready); !told) {
+    return complain(told.error(), kCannotStart);
+  }
+  run_until_signalled(options, signals, *loops, admin.get());
+  admin.reset();
   loops->clear();
+  if (record_log) record_log->stop();
   writer.stop();
   const store::WriterCounters counters = writer.counters();
   log::info("serve", "stopped; " + std::to_string(counters.committed) + " rows written, " +

@@ -122,6 +122,9 @@ Result<net::Settings> make_settings(const cli::ServeOptions& options, std::size_
   s.tunnel_untrusting = options.tunnel_untrusting;
   s.refuse_h2 = options.h2 == cli::H2::refuse;
   s.enforce_timeouts = options.enforce_timeouts;
+  s.edits = {.ensure_usage = options.ensure_usage,
+             .strip_usage_frame = options.strip_usage_frame,
+             .request_id_header = options.request_id_header};
   s.tags = options.tags;
   s.connect_timeout_ns = options.connect_timeout_ns;
   s.budgets = {.connect_ns = options.connect_timeout_ns,
@@ -129,9 +132,10 @@ Result<net::Settings> make_settings(const cli::ServeOptions& options, std::size_
                .first_token_ns = options.first_token_timeout_ns,
                .idle_ns = options.idle_timeout_ns,
                .total_ns = options.total_timeout_ns};
-  const std::size_t usable = descriptors > 2 * limits::kReservedDescriptors
-                                 ? descriptors - limits::kReservedDescriptors
-                                 : limits::kReservedDescriptors;
+  const std::size_t reserved = limits::kReservedDescriptors +
+                               (options.admin.empty() ? 0 : limits::kAdminConnections);
+  const std::size_t usable =
+      descriptors > 2 * reserved ? descriptors - reserved : limits::kReservedDescriptors;
   s.sessions_max = usable / limits::kDescriptorsPerSession;
   s.prices = tap::PriceTable::built_in();
   if (!options.prices.empty()) {

@@ -17,7 +17,9 @@ Result<std::unique_ptr<Loop>> Loop::make(Shared& shared, std::vector<Entrance> e
   if (uv_loop_init(&loop->loop_) != 0) return failed;
   if (uv_async_init(&loop->loop_, &loop->wake_, [](uv_async_t* async) noexcept {
         auto* self = static_cast<Loop*>(async->data);
-        self->begin_drain(self->requested_grace_ns_.load());
+        self->turn_asked_ns_.store(0);
+        const std::int64_t grace_ns = self->requested_grace_ns_.load();
+        if (grace_ns >= 0) self->begin_drain(grace_ns);
       }) != 0) {
     uv_loop_close(&loop->loop_);
     return failed;
@@ -68,6 +70,13 @@ void Loop::run() { uv_run(&loop_, UV_RUN_DEFAULT); }
 void Loop::wake_to_drain(std::int64_t grace_ns) {
   requested_grace_ns_.store(grace_ns);
   uv_async_send(&wake_);
+}
+
+std::int64_t Loop::owes_turn_ns(std::int64_t now_ns) {
+  std::int64_t asked = 0;
+  if (!turn_asked_ns_.compare_exchange_strong(asked, now_ns)) return now_ns - asked;
+  uv_async_send(&wake_);
+  return 0;
 }
 
 void Loop::on_accept(UniqueFd fd, const Door& door, const Address& listener) {

@@ -1,6 +1,7 @@
 // One thread, one uv_loop_t, its listeners and the list of its sessions. Owns the scratch buffers
 // that every session borrows for the length of one callback: nothing may keep a view of them.
-// Owned by the daemon. Everything but wake_to_drain() and join() is for the loop's own thread.
+// Owned by the daemon. Everything but wake_to_drain(), owes_turn_ns() and join() is for the loop's own
+// thread.
 #pragma once
 
 #include <uv.h>
@@ -43,6 +44,10 @@ class Loop {
   // call with 0 ends them now.
   void wake_to_drain(std::int64_t grace_ns);
 
+  // Any thread, until the drain begins: asks the loop for a turn. For how long it has owed one
+  // since it was asked; 0: it has turned.
+  std::int64_t owes_turn_ns(std::int64_t now_ns);
+
   uv_loop_t* uv() { return &loop_; }
   Shared& shared() { return shared_; }
   Resolver& resolver() { return resolver_; }
@@ -83,6 +88,7 @@ class Loop {
   std::vector<Session*> changed_;
   std::int64_t checkpoint_due_ns_ = 0;  // 0: not armed
   std::atomic<std::int64_t> requested_grace_ns_{-1};
+  std::atomic<std::int64_t> turn_asked_ns_{0};  // 0: not, or it has come
   bool draining_ = false;
   bool handles_closed_ = false;
   bool initialised_ = false;

@@ -33,12 +33,15 @@ void Recording::start(bool upstream_is_tls) {
   if (!wanted_) return;
   facts_.upstream_tls = upstream_is_tls;
   tap_ = std::make_unique<tap::Tap>(facts_, static_cast<tap::TapHost&>(*this));
+  const edit::Options& edits = loop_.shared().settings.edits;
+  if (edits.any()) edits_ = std::make_unique<edit::Pipe>(edits, facts_.host, facts_.dialect);
 }
 
 void Recording::change_upstream() {
   began_ = loop_.now();
   if (tap_) tap_->on_over(tap::End::none, began_);
   tap_.reset();
+  edits_.reset();
   to_client_ = to_upstream_ = 0;
 }
 
@@ -113,12 +116,31 @@ bool Recording::checkpoint(Instant now) {
 }
 
 RecordId Recording::mint(Instant now) {
-  return loop_.shared().mint_id(facts_.wall.unix_us_at(now) / 1000);
+  const RecordId id = loop_.shared().mint_id(facts_.wall.unix_us_at(now) / 1000);
+  if (edits_) edits_->name_call(id);
+  return id;
+}
+
+// The tap counts what the provider sent; the client got what the edits left of it.
+void Recording::note_edits(record::Record& r) {
+  edit::Outcome outcome = edits_->take(r.request_id);
+  for (auto& note : outcome.notes) r.notes.push_back(std::move(note));
+  if (r.bytes_to_client) {
+    r.bytes_to_client = std::max<std::int64_t>(0, *r.bytes_to_client + outcome.answer_grew);
+  }
+  if (outcome.against_client) {
+    log::debug("edit", r.request_id.text() + " asked for usage, against the client's false");
+  }
+  if (outcome.ensured && r.error_type == ErrorType::missing_usage) {
+    log::warn("edit", r.request_id.text() + " " + authority(facts_.host, facts_.port) +
+                          " was asked for usage and sent none");
+  }
 }
 
 std::unique_ptr<tap::BodyDigest> Recording::digest() { return loop_.shared().digest(); }
 
 void Recording::on_finished(record::Record&& record) {
+  if (edits_) note_edits(record);
   if (log::enabled(log::Level::debug)) {
     log::debug("record", record.request_id.text() + " " + std::string(record::name(record.status)) +
                              " " + std::string(record::name(record.error_type)));

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "edit/pipe.h"
 #include "record/record.h"
 #include "relay/relay.h"
 #include "tap/tap.h"
@@ -50,6 +51,8 @@ class Recording final : private tap::TapHost {
   void on_setup_failed(record::ErrorType error, std::string_view detail, record::Party by,
                        const Ends& ends);
 
+  // Null unless an edit is on and the connection is tapped.
+  edit::Pipe* edits() { return edits_.get(); }
   bool tapped() const { return tap_ != nullptr; }
   bool call_runs() const { return tap_ && tap_->running() != 0; }
   bool changed() const { return tap_ && tap_->changed(); }
@@ -62,10 +65,13 @@ class Recording final : private tap::TapHost {
   RecordId mint(Instant now) override;
   void on_finished(record::Record&& record) override;
   std::unique_ptr<tap::BodyDigest> digest() override;
+  bool usage_ensured(const RecordId& id) override { return edits_ && edits_->ensured(id); }
+  void note_edits(record::Record& record);
   void record_unused(const Ends& ends);
 
   Loop& loop_;
   tap::ConnFacts facts_;
+  std::unique_ptr<edit::Pipe> edits_;  // outlives the tap, which asks it
   std::unique_ptr<tap::Tap> tap_;
   Instant accepted_;
   Instant began_;                  // with this upstream

@@ -86,7 +86,9 @@ bool Session::wants_read(Side side) const {
     case Phase::opening:
       return opening_ && opening_->wants_read(side);
     case Phase::relay:
-      if (side == Side::client && leg_ && requests_wait()) return false;
+      // While the next request waits to go elsewhere, this upstream owes nothing: its end is not
+      // the client's business any more.
+      if (leg_ && (side == Side::client ? requests_wait() : route_waits_)) return false;
       return relay_.wants_read(side);
     case Phase::lingering:
       return side == Side::client;
@@ -386,7 +388,21 @@ void Session::relay_plain(Side side, Bytes plain) {
 }
 
 void Session::pass_on(Side side, Bytes plain) {
-  const Side sink = relay::other(side);
+  edit::Pipe* edits = recording_.edits();
+  if (edits == nullptr) return hand_to(relay::other(side), plain);
+  const Bytes edited = side == Side::client ? edits->request(plain) : edits->answer(plain);
+  if (!edited.empty()) hand_to(relay::other(side), edited);
+}
+
+// A side has ended, and nothing will decide what the edits still hold of it.
+void Session::pass_on_held(Side side) {
+  edit::Pipe* edits = recording_.edits();
+  if (edits == nullptr) return;
+  const Bytes held = side == Side::client ? edits->end_of_requests() : edits->end_of_answers();
+  if (!held.empty()) hand_to(relay::other(side), held);
+}
+
+void Session::hand_to(Side sink, Bytes plain) {
   Peer& to = peer(sink);
   if (!to.write_failed && !to.send_plain(plain)) relay_.on_write_failed(sink);
   relay_.on_queue(sink, to.queued());
@@ -413,6 +429,7 @@ void Session::end_if_drained() {
 }
 
 void Session::relay_notify(Side side) {
+  pass_on_held(side);
   if (peer(side).close_how == CloseHow::none) {
     peer(side).close_how = CloseHow::close_notify;
     recording_.on_end(side, side_end(side));
@@ -428,6 +445,7 @@ void Session::settle_accepted() {
 void Session::relay_end(Side side, Io io, int error) {
   Peer& from = peer(side);
   if (io == Io::eof) {
+    pass_on_held(side);
     const bool first = from.close_how == CloseHow::none;
     if (first) from.close_how = CloseHow::fin;
     if (from.is_tls()) from.tls()->feed_eof();
@@ -454,6 +472,7 @@ void Session::mirror_fin(Side side, bool first) {
 }
 
 void Session::side_is_gone(Side side) {
+  if (side == Side::upstream) pass_on_held(side);
   peer(side).drop_queue();
   peer(side).write_failed = true;
   relay_.on_reset(side);

@@ -115,6 +115,8 @@ class Session final {
   void relay_octets(Side side, Bytes octets);
   void relay_plain(Side side, Bytes plain);
   void pass_on(Side side, Bytes plain);
+  void pass_on_held(Side side);
+  void hand_to(Side sink, Bytes plain);
   void record_octets(Side side, Bytes plain, Instant arrived);
   bool may_end() const;
   void end_if_drained();

@@ -87,6 +87,7 @@ void Shared::client_accepted(const std::string& destination) {
 void Shared::keep(store::Kind kind, record::Record&& record) {
   if (kind == store::Kind::final) {
     counters.records.fetch_add(1, std::memory_order_relaxed);
+    for (RecordObserver* observer : observers) observer->on_record(record);
     const std::lock_guard lock(relations_mutex_);
     relations_.finished(record.request_id, record.status == record::Status::ok);
   }

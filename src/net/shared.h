@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "edit/pipe.h"
 #include "net/address.h"
 #include "record/record.h"
 #include "relay/authority.h"
@@ -63,6 +64,7 @@ struct Settings {
   bool tunnel_untrusting = false;
   bool refuse_h2 = false;
   bool enforce_timeouts = false;
+  edit::Options edits;
   record::Facts tags;
   record::Budgets budgets;
   std::int64_t connect_timeout_ns = 10 * kNsPerSecond;
@@ -75,10 +77,19 @@ struct Counters {
   std::atomic<std::uint64_t> connections{0};
   std::atomic<std::uint64_t> tunnels_blind{0};
   std::atomic<std::uint64_t> refused{0};
-  std::atomic<std::uint64_t> records{0};
+  std::atomic<std::uint64_t> begun{0};  // records
+  std::atomic<std::uint64_t> records{0};  // that have ended
   std::atomic<std::uint64_t> records_dropped{0};
   std::atomic<std::uint64_t> accept_pauses{0};
   std::atomic<std::int64_t> sessions{0};  // open now
+};
+
+// Is told of every record that has got its verdict, on the loop's thread: it has to be quick, and
+// must not throw.
+class RecordObserver {
+ public:
+  virtual ~RecordObserver() = default;
+  virtual void on_record(const record::Record&) noexcept = 0;
 };
 
 class Shared {
@@ -88,12 +99,15 @@ class Shared {
   tls::UniqueSslCtx upstream;
   std::unique_ptr<tls::Mint> mint;
   store::Writer* writer = nullptr;           // null: nothing is kept
+  std::vector<RecordObserver*> observers;    // frozen before the first accept
   std::vector<Address> listening;            // ours: never dialled
   std::optional<tls::DigestKey> digest_key;  // none: requests have no fingerprint
   Counters counters;
 
   explicit Shared(std::uint64_t seed) : ids_(seed) {}
+  // Begins a record, which keep() ends as final.
   RecordId mint_id(std::int64_t unix_ms) {
+    counters.begun.fetch_add(1, std::memory_order_relaxed);
     const std::lock_guard lock(ids_mutex_);
     return ids_.mint(unix_ms);
   }

@@ -103,7 +103,9 @@ std::string_view parse_url(std::string_view text, Url& out) {
   const std::size_t colon = text.find("://");
   out.https = colon == 5;
   text.remove_prefix(colon + 3);
-  const std::size_t end = text.find_first_of("/?#");
+  // RFC 9112 §3.2.2: absolute-form has none; it is the client's own business.
+  if (text.find('#') != std::string_view::npos) return "a fragment in the URL";
+  const std::size_t end = text.find_first_of("/?");
   out.rest = end == std::string_view::npos ? std::string_view() : text.substr(end);
   return parse_authority(text.substr(0, end), out.default_port(), out.authority);
 }

@@ -38,6 +38,7 @@ HttpLeg::Step HttpLeg::next(Bytes& input) {
       if (watch_->lost()) return {Next::give_up, {}};
       return watch_->idle() ? Step{Next::route, {}} : wait();
     }
+    if (!opaque_ && watch_->full()) return wait();
     found_ = false;
     if (!opaque_) watch_->expect(request());
     switching_ = request().switches;

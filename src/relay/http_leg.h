@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "relay/rewrite.h"
 #include "wire/http1.h"
 
@@ -25,6 +26,7 @@ class AnswerWatch final : private wire::Http1Handler {
   void expect(const RequestLine& request) { expected_.push_back({request.head, request.connect}); }
   void feed(Bytes octets);
   bool idle() const { return expected_.empty() && !parser_.in_message() && !lost(); }
+  bool full() const { return expected_.size() >= limits::kAnswersDueMax && !lost(); }
   bool lost() const { return parser_.error() != wire::Http1Error::none; }
   bool switched() const { return parser_.upgraded(); }
   bool body_until_close() const { return parser_.body_until_close(); }

@@ -10,7 +10,8 @@ void Relay::on_queue(Side side, std::size_t octets) {
   Half& h = half(side);
   h.queued = h.write_failed ? 0 : octets;
   if (h.queued >= limits::kQueueHighOctets) h.choked = true;
-  if (h.queued <= limits::kQueueLowOctets) h.choked = false;
+  if (h.queued >= limits::kQueueFloodOctets) h.flooded = true;
+  if (h.queued <= limits::kQueueLowOctets) h.choked = h.flooded = false;
 }
 
 void Relay::on_notify(Side side) { half(side).notify = true; }
@@ -26,12 +27,12 @@ void Relay::on_write_failed(Side side) {
   Half& h = half(side);
   h.write_failed = true;
   h.queued = 0;
-  h.choked = false;
+  h.choked = h.flooded = false;
 }
 
 bool Relay::wants_read(Side side) const {
   const Half& h = half(side);
-  return !over_ && !h.fin && !h.reset && !h.choked && !half(other(side)).choked;
+  return !over_ && !h.fin && !h.reset && !h.flooded && !half(other(side)).choked;
 }
 
 Step Relay::poll() {

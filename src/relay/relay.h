@@ -44,7 +44,8 @@ class Relay {
   void on_write_failed(Side side);
 
   // Whether octets of `side` should be read now: it has not ended, the other side's queue is short,
-  // and so is its own (TLS answers of our own must not pile up either).
+  // and its own is no longer than what was relayed to it can make it (TLS answers of our own must
+  // not pile up). A side that does not read is read from: it may be one that sends first.
   bool wants_read(Side side) const;
 
   Step poll();
@@ -60,7 +61,8 @@ class Relay {
     bool notify_sent = false;  // went out
     bool fin_sent = false;
     bool write_failed = false;
-    bool choked = false;  // its queue is long: hysteresis between the two marks
+    bool choked = false;   // its queue is long: hysteresis between the two marks
+    bool flooded = false;  // and longer than its source can have made it
     std::size_t queued = 0;
   };
   Half& half(Side s) { return halves_[static_cast<std::size_t>(s)]; }

@@ -106,7 +106,7 @@ Lines listing(const std::vector<Record>& records, const Style& style, std::int64
 namespace {
 
 Line followed_line(const std::array<Cell, 6>& cells, const Style& style) {
-  constexpr std::array<std::size_t, 5> kWidths{8, kIdDigitsMin, 22, 6, 6};
+  constexpr std::array<std::size_t, 5> kWidths{8, kIdDigitsMin, 25, 6, 6};
   Line out;
   std::size_t used = 0;
   for (std::size_t i = 0; i < kWidths.size(); ++i) {

@@ -246,7 +246,10 @@ void Exchange::settle_owes() {
     e_.owes_usage = owes.usage;
   };
   if (socket_) return owe({.finish = socket_->reads_content() && socket_->response_open()});
-  owe(dialect_ ? dialect_->owes(*provider_, body_.asked()) : dialect::Owes{.finish = false});
+  dialect::Owes owes{.finish = false};
+  if (dialect_) owes = dialect_->owes(*provider_, body_.asked());
+  owes.usage = owes.usage || usage_ensured_;
+  owe(owes);
   if (content_lost_ && !terminal_condition(e_)) owe({.finish = false});
 }
 

@@ -64,6 +64,7 @@ class Exchange final : private AnswerEvents, private SocketEvents {
   void digest_with(std::unique_ptr<BodyDigest> digest);  // at the request head
   Asking asking();                                       // once the request is whole
   void relate(const Relation&);
+  void usage_is_owed() { usage_ensured_ = true; }
   void request_octets(std::uint64_t n) { r_.request_bytes += n; }
 
   // The answer. Heads of 1xx do not come here.
@@ -190,6 +191,7 @@ class Exchange final : private AnswerEvents, private SocketEvents {
   bool head_request_ = false;
   bool connection_ended_ = false;
   bool upgraded_ = false;
+  bool usage_ensured_ = false;  // asked for on the client's behalf
   SocketKind socket_kind_ = SocketKind::opaque;
   std::string extensions_;  // Sec-WebSocket-Extensions
   std::unique_ptr<WebSocketTap> socket_;

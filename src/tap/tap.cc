@@ -90,6 +90,7 @@ class Tap::RequestSide final : public wire::Http1Handler {
   void on_message_complete() override {
     if (current_ == nullptr) return;
     current_->request_complete(tap_.now_);
+    if (tap_.host_.usage_ensured(current_->id())) current_->usage_is_owed();
     if (const auto relation = tap_.host_.on_asked(current_->asking(), tap_.now_)) {
       current_->relate(*relation);
     }

@@ -220,11 +220,14 @@ std::size_t Http1Parser::feed(Bytes octets) noexcept {
 
 // Feeds up to the next boundary of interest.
 std::size_t Http1Parser::feed_some(Bytes octets) {
-  if (closed_) {
-    // RFC 9112 §2.2: stray line ends between messages are harmless.
+  if (!in_message_) {
+    // RFC 9112 §2.2: stray line ends between messages are harmless. They are dropped here, since
+    // llhttp would give them to the next message if it saw its first octet in the same call.
     const std::size_t blank = std::min(octets.find_first_not_of("\r\n"), octets.size());
-    if (blank != octets.size()) fail(Http1Error::after_close, "HPE_CLOSED_CONNECTION");
-    return blank;
+    if (closed_ && blank != octets.size()) {
+      fail(Http1Error::after_close, "HPE_CLOSED_CONNECTION");
+    }
+    if (closed_ || blank != 0) return blank;
   }
   const bool in_head = in_message_ && !head_complete_;
   if (in_head) {

@@ -49,8 +49,8 @@ std::string text(const Delta& d) {
   }
   for (const auto c : d.choices) out += " c" + std::to_string(c);
   for (const Finish& f : d.finishes) {
-    out += " f" + std::to_string(f.choice) + f.reason + "," +
-           std::to_string(static_cast<int>(f.cls));
+    out +=
+        " f" + std::to_string(f.choice) + f.reason + "," + std::to_string(static_cast<int>(f.cls));
   }
   out += " " + text(d.cost_nano_usd) + " " + text(d.retry_after_ns);
   if (d.error) {

@@ -47,8 +47,8 @@ std::string u32(std::size_t n) {
 }
 
 std::string crc(Bytes octets) {
-  return u32(::crc32(0, reinterpret_cast<const Bytef*>(octets.data()),
-                     static_cast<uInt>(octets.size())));
+  return u32(
+      ::crc32(0, reinterpret_cast<const Bytef*>(octets.data()), static_cast<uInt>(octets.size())));
 }
 
 std::string message(Bytes headers, Bytes payload) {
@@ -85,7 +85,7 @@ Made make(fuzz::Input input) {
     const Bytes type = input.take(input.byte());
     const Bytes payload = input.take(input.number() % 4096);
     std::string headers = text_header(":message-type", kTypes[how % 4]);
-    if ((how & 4U) != 0) headers += Bytes("\3abc\0", 5);  // a true
+    if ((how & 4U) != 0) headers += Bytes("\3abc\0", 5);    // a true
     if ((how & 8U) != 0) headers += Bytes("\1n\3\1\2", 5);  // a 16-bit number
     if ((how & 16U) != 0) headers += text_header(std::string(200, 'h'), payload.substr(0, 300));
     headers += text_header(kNames[how % 4], type);

@@ -59,9 +59,8 @@ Look look(Bytes octets, fuzz::Cut how) {
 std::string again(Bytes octets, std::size_t size) {
   std::string message;
   for (Bytes rest = octets; rest.size() >= 5;) {
-    const std::size_t n =
-        static_cast<std::size_t>(static_cast<unsigned char>(rest[3])) << 8 |
-        static_cast<unsigned char>(rest[4]);
+    const std::size_t n = static_cast<std::size_t>(static_cast<unsigned char>(rest[3])) << 8 |
+                          static_cast<unsigned char>(rest[4]);
     message += rest.substr(5, n);
     rest.remove_prefix(std::min(5 + n, rest.size()));
   }

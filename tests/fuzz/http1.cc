@@ -23,9 +23,9 @@ class Log final : public Http1Handler {
           std::to_string(h.status) + "/" + std::to_string(h.minor_version) + "/" +
           (h.content_length ? std::to_string(*h.content_length) : "-") + "/" +
           std::to_string(h.chunked) + std::to_string(h.keep_alive) + std::to_string(h.upgrade));
-    return (options_ & 2U) != 0 ? BodyRule::none
+    return (options_ & 2U) != 0                          ? BodyRule::none
            : (options_ & 4U) != 0 && h.status / 100 == 2 ? BodyRule::tunnel
-                                                          : BodyRule::by_framing;
+                                                         : BodyRule::by_framing;
   }
   void on_body(Bytes octets) override {
     LLMREC_PROMISE(!octets.empty());
@@ -89,12 +89,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (n < piece.size()) LLMREC_PROMISE(parser.error() != Http1Error::none || parser.upgraded());
       used += n;
     });
-    const std::string state = std::to_string(static_cast<int>(parser.error())) +
-                              std::string(parser.error_name()) + std::to_string(parser.upgraded()) +
-                              std::to_string(parser.in_message()) +
-                              std::to_string(parser.head_complete()) +
-                              std::to_string(parser.in_body()) +
-                              std::to_string(parser.body_until_close());
+    const std::string state =
+        std::to_string(static_cast<int>(parser.error())) + std::string(parser.error_name()) +
+        std::to_string(parser.upgraded()) + std::to_string(parser.in_message()) +
+        std::to_string(parser.head_complete()) + std::to_string(parser.in_body()) +
+        std::to_string(parser.body_until_close());
     LLMREC_PROMISE(log.octets() <= used || parser.error() != Http1Error::none);
     parser.finish();
     return log.text() + "\nused " + std::to_string(used) + " " + state;

@@ -55,15 +55,20 @@ class Log final : public JsonSink {
   }
 };
 
-const JsonPath kEverywhere[] = {
-    {"", 1}, {"*", 2}, {"[]", 3}, {"*.*", 4}, {"[].*", 5}, {"*[]", 6}, {"[][]", 7}, {"*.*[]", 8}};
-const JsonPath kNamed[] = {{"a", 1},       {"a.b", 2},   {"a[]", 3},  {"a[].b", 4}, {"a.*", 5},
-                           {"a.b.c[]", 6}, {"ab", 7},    {"b", 8},    {"b[].a", 8}, {"a", 9},
+const JsonPath kEverywhere[] = {{"", 1},     {"*", 2},   {"[]", 3},   {"*.*", 4},
+                                {"[].*", 5}, {"*[]", 6}, {"[][]", 7}, {"*.*[]", 8}};
+const JsonPath kNamed[] = {{"a", 1},       {"a.b", 2},     {"a[]", 3}, {"a[].b", 4}, {"a.*", 5},
+                           {"a.b.c[]", 6}, {"ab", 7},      {"b", 8},   {"b[].a", 8}, {"a", 9},
                            {"[].a", 10},   {"[][].a", 11}, {"", 12}};
-const JsonPath kLikeOpenai[] = {
-    {"choices[].delta.content", 1}, {"choices[].index", 2},  {"choices[]", 3},
-    {"usage", 4},                   {"usage.prompt_tokens", 5}, {"choices[].delta.tool_calls[].id", 6},
-    {"error", 7},                   {"error.*", 8},          {"model", 9}};
+const JsonPath kLikeOpenai[] = {{"choices[].delta.content", 1},
+                                {"choices[].index", 2},
+                                {"choices[]", 3},
+                                {"usage", 4},
+                                {"usage.prompt_tokens", 5},
+                                {"choices[].delta.tool_calls[].id", 6},
+                                {"error", 7},
+                                {"error.*", 8},
+                                {"model", 9}};
 
 const JsonPaths& paths(std::uint8_t which) {
   static const JsonPaths kAll[] = {JsonPaths(kEverywhere), JsonPaths(kNamed),

@@ -119,8 +119,9 @@ void fields(Bytes text) {
   if (const auto t = tap::parse_traceparent(text)) {
     LLMREC_PROMISE(t->trace_id.size() == 32 && t->span_id.size() == 16);
   }
-  for (const auto ns : {tap::parse_decimal(text, 1'000'000'000), tap::parse_decimal(text, 1'000'000),
-                        tap::parse_retry_after(text, 1'780'000'000)}) {
+  for (const auto ns :
+       {tap::parse_decimal(text, 1'000'000'000), tap::parse_decimal(text, 1'000'000),
+        tap::parse_retry_after(text, 1'780'000'000)}) {
     LLMREC_PROMISE(!ns || *ns >= 0);
   }
   tap::parse_http_date(text);

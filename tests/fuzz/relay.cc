@@ -7,15 +7,18 @@
 //     place in the stream, FIN behind everything, and the other direction open until its own end
 //   - a reset is passed on behind what was read before it, and nobody hears an end nobody said
 //   - a queue is no longer than its mark and one read
+//   - an application that takes nothing before it has sent all can still send all, as the other one
+//     takes what it sends
 //   - it is over once both applications have ended
 #include "relay/relay.h"
 
 #include <algorithm>
 #include <array>
-#include <deque>
+#include <functional>
 #include <optional>
 #include <queue>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "base/clock.h"
@@ -24,9 +27,9 @@
 
 using namespace llmrec;
 using relay::Action;
+using relay::other;
 using relay::Relay;
 using relay::Side;
-using relay::other;
 
 namespace {
 
@@ -36,8 +39,10 @@ class Choices {
  public:
   explicit Choices(Bytes octets) : input_(octets), random_(hash(octets)) {}
   std::size_t below(std::size_t n) {
-    const std::size_t drawn = random_.below(n);  // drawn always, so that octets shift nothing
-    return input_.empty() ? drawn : (input_.byte() * 257U + drawn % 2) % n;
+    std::uint64_t share = random_.next() >> 40;  // 24 bits of it; an octet decides the highest
+    if (!input_.empty())
+      share = (share & 0xffffU) | static_cast<std::uint64_t>(input_.byte()) << 16;
+    return static_cast<std::size_t>(share * n >> 24);
   }
   bool one_in(std::size_t n) { return below(n) == 0; }
 
@@ -73,8 +78,9 @@ struct Stream {
 struct App {
   std::size_t to_send = 0;  // octets that it still has
   std::size_t sent = 0;
-  bool notifies = false;  // says close_notify before its FIN
-  bool resets = false;    // ends with RST, not FIN
+  bool notifies = false;      // says close_notify before its FIN
+  bool resets = false;        // ends with RST, not FIN
+  bool writes_first = false;  // reads nothing before it has sent all
   bool notified = false;
   bool finished = false;
   bool reset = false;
@@ -86,11 +92,12 @@ struct App {
   std::size_t takes = 0;  // octets that its socket has room for
 };
 
-struct Peer {       // the relay's end
-  Stream in;        // arrived, not read yet
-  bool rst = false;  // arrived
-  Stream out;       // queued
+struct Peer {                 // the relay's end
+  Stream in;                  // arrived, not read yet
+  bool rst = false;           // arrived
+  Stream out;                 // queued
   std::size_t passed_on = 0;  // octets read from this side
+  bool notified = false;      // the relay knows of its close_notify
   bool write_failed = false;
   bool closed = false;
 };
@@ -115,6 +122,8 @@ class World {
       a.notifies = choices_.one_in(2);
       a.resets = choices_.one_in(4);
       slow_[index(s)] = choices_.one_in(3);
+      // Two such applications may wait for each other without a relay, too.
+      a.writes_first = choices_.one_in(8) && !app(other(s)).writes_first;
       later(What::send, s);
       later(What::room, s);
     }
@@ -166,17 +175,14 @@ class World {
     App& a = app(s);
     Peer& p = peer(s);
     if (a.finished || a.reset) return;
-    if (p.closed || a.heard_reset) {  // what it would send meets nobody
-      a.reset = true;
-      return;
-    }
+    if (p.closed) return;  // what it would send meets nobody
     // A direct connection would hold no more either: it waits for room, as TCP has it.
     const std::size_t room = kWindow - std::min(kWindow, p.in.octets.size());
     const std::size_t n = std::min({a.to_send, room, 1 + choices_.below(40'000)});
     for (std::size_t i = 0; i < n; ++i) p.in.octets += octet_at(s, a.sent + i);
     a.sent += n;
     a.to_send -= n;
-    const bool early = choices_.one_in(200);  // it dies in the middle
+    const bool early = n != 0 && choices_.one_in(200);  // it dies in the middle
     if (a.to_send == 0 || early) {
       if (a.resets || early) {
         a.reset = true;
@@ -199,8 +205,8 @@ class World {
 
   void make_room(Side s) {
     App& a = app(s);
-    if (a.reset || peer(s).closed || a.heard_reset || a.heard_fin) return;
-    if (a.takes < kWindow) {
+    if (a.reset || peer(s).closed || a.heard_fin) return;
+    if (a.takes < kWindow && !(a.writes_first && a.to_send != 0)) {
       a.takes += slow_[index(s)] ? choices_.below(700) : choices_.below(60'000);
     }
     later(What::room, s);
@@ -249,6 +255,7 @@ class World {
     if (p.in.octets.empty() && (n == 0 || choices_.one_in(2))) {
       if (p.in.notify_at) {
         p.in.notify_at.reset();
+        p.notified = true;
         relay_.on_notify(s);
       } else if (p.rst) {
         gone(s);
@@ -340,7 +347,7 @@ class World {
         case Action::reset:
           LLMREC_PROMISE(app(other(step.side)).reset);
           LLMREC_PROMISE(p.out.octets.empty());
-          a.heard_reset = true;
+          a.heard_reset = !a.reset;  // else its own was quicker
           close();
           return;
         case Action::close:
@@ -361,6 +368,10 @@ class World {
       LLMREC_PROMISE(peer(s).out.octets.size() < limits::kQueueHighOctets + limits::kReadOctets);
       LLMREC_PROMISE(app(s).received <= peer(other(s)).passed_on);
       LLMREC_PROMISE(peer(s).passed_on <= app(s).sent);
+      // Said at once, and not only when a FIN follows.
+      const Peer& sink = peer(other(s));
+      const bool hears = !relay_.over() && !sink.write_failed && sink.out.octets.empty();
+      if (peer(s).notified && hears) LLMREC_PROMISE(app(other(s)).heard_notify.has_value());
     }
   }
 

@@ -1,6 +1,6 @@
 // Runs a target over files, or over numbers, without libFuzzer.
 //   fuzz-NAME FILE-OR-DIRECTORY...     each file once
-//   fuzz-NAME --seeds N [--from S]     the inputs S to S+N-1, each a number of 8 octets
+//   fuzz-NAME --seeds N [--from S]     N inputs of 8 octets that the numbers from S on draw
 #include <algorithm>
 #include <charconv>
 #include <csignal>
@@ -41,8 +41,9 @@ bool parse(const char* text, std::uint64_t& out) {
 int run_seeds(std::uint64_t count, std::uint64_t from) {
   for (std::uint64_t seed = from; seed != from + count; ++seed) {
     current = "--seeds 1 --from " + std::to_string(seed);
+    const std::uint64_t drawn = llmrec::fuzz::Random(seed).next();
     std::string octets;
-    for (int i = 0; i < 8; ++i) octets += static_cast<char>(seed >> (8 * i) & 0xffU);
+    for (int i = 0; i < 8; ++i) octets += static_cast<char>(drawn >> (8 * i) & 0xffU);
     run(octets);
   }
   std::printf("%llu seeds\n", static_cast<unsigned long long>(count));

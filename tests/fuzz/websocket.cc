@@ -66,7 +66,10 @@ Made make(fuzz::Input input, bool deflate, bool takeover) {
     for (std::size_t f = 0; f < frames; ++f) {
       const bool last = f + 1 == frames;
       const Bytes part = Bytes(payload).substr(f * size, last ? Bytes::npos : size);
-      const unsigned first = (last ? 0x80U : 0U) | (f != 0 ? 0U : text ? 1U : 2U) |
+      const unsigned first = (last ? 0x80U : 0U) |
+                             (f != 0 ? 0U
+                              : text ? 1U
+                                     : 2U) |
                              (f == 0 && compressed ? 0x40U : 0U);
       made.octets += websocket::frame(first, part, masked);
       if ((how & 0x40U) != 0) made.octets += websocket::frame(0x89, "still there?", masked);
@@ -114,7 +117,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (build) made = make(input, deflate, takeover);
   const Bytes octets = build ? Bytes(made.octets) : input.rest();
   std::string out;
-  fuzz::same_in_every_cut(cut, [&](fuzz::Cut c) { return read(octets, deflate, takeover, c, &out); });
+  fuzz::same_in_every_cut(cut,
+                          [&](fuzz::Cut c) { return read(octets, deflate, takeover, c, &out); });
   if (build && made.out.size() < 256 * 1024) {
     fuzz::expect_same(out, made.out, "the messages that were made");
   }

@@ -149,6 +149,40 @@ TEST_CASE("integration timing: budgets that were passed are noted, and cut nothi
   CHECK(r.budgets.headers_ns == 3600 * kNsPerSecond);
 }
 
+namespace {
+
+record::Set<record::Budget> only(record::Budget budget) {
+  record::Set<record::Budget> out;
+  out.insert(budget);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("integration timing: a late head is noted, also of an answer that is no stream") {
+  for (const bool stream : {true, false}) {
+    CAPTURE(stream);
+    const Answer answer =
+        stream ? events(openai::text(words(2)).events) : json(openai::json(words(2)));
+    Script script = play(answer);
+    script.insert(script.begin(), WaitFor{"head"});
+    RigOptions options = answering(script);
+    options.flags = {"--headers-timeout", "40ms", "--first-token-timeout", "1h",
+                     "--idle-timeout",    "1h",   "--total-timeout",       "1h"};
+    Rig rig(std::move(options));
+    TlsClient client = rig.connect();
+    REQUIRE(client.send(stream ? chat() : plain_chat()));
+    REQUIRE(at_gate(rig, "head"));
+    hold(rig, 60 * kNsPerMs);
+    rig.provider().open_gate("head");
+    REQUIRE(client.read_bytes(bytes_sent_by(script)));
+    CHECK(client.received().end == "open");
+    const record::Record r = rig.recorder().only_record();
+    CHECK(r.status == record::Status::ok);
+    CHECK(r.timeouts_exceeded == only(record::Budget::headers));
+  }
+}
+
 TEST_CASE("integration timing: --enforce-timeouts cuts, and says so to all three") {
   using record::ErrorType;
   struct Budget {
@@ -156,14 +190,17 @@ TEST_CASE("integration timing: --enforce-timeouts cuts, and says so to all three
     std::size_t events;  // before the silence
     ErrorType error;
     record::Stage stage;
+    record::Budget passed;
   };
   for (const Budget& budget :
        {Budget{"--headers-timeout", 0, ErrorType::headers_timeout,
-               record::Stage::before_first_token},
+               record::Stage::before_first_token, record::Budget::headers},
         Budget{"--first-token-timeout", 1, ErrorType::first_token_timeout,
-               record::Stage::before_first_token},
-        Budget{"--idle-timeout", 5, ErrorType::idle_timeout, record::Stage::after_first_token},
-        Budget{"--total-timeout", 5, ErrorType::total_timeout, record::Stage::after_first_token}}) {
+               record::Stage::before_first_token, record::Budget::first_token},
+        Budget{"--idle-timeout", 5, ErrorType::idle_timeout, record::Stage::after_first_token,
+               record::Budget::idle},
+        Budget{"--total-timeout", 5, ErrorType::total_timeout, record::Stage::after_first_token,
+               record::Budget::total}}) {
     CAPTURE(std::string(budget.flag));
     const Reply reply = build(events(openai::text(words(10)).events));
     Script script = cut_at(reply.script,
@@ -188,7 +225,7 @@ TEST_CASE("integration timing: --enforce-timeouts cuts, and says so to all three
     CHECK(r.error_type == budget.error);
     CHECK(r.closed_by == record::Party::recorder);
     CHECK(r.fault_evidence.contains(record::FaultEvidence::timeout_enforced));
-    CHECK(!r.timeouts_exceeded.empty());
+    CHECK(r.timeouts_exceeded == only(budget.passed));
   }
 }
 

@@ -30,7 +30,8 @@ Environment environment(Variables variables = {{"HOME", "/home/u"}}, bool root =
 template <class T>
 T as(const std::vector<std::string>& arguments, const Environment& e = environment()) {
   Parsed parsed = parse(arguments, e);
-  if (const Stop* stop = std::get_if<Stop>(&parsed)) INFO(stop->error);
+  const Stop* stop = std::get_if<Stop>(&parsed);
+  INFO((stop != nullptr ? stop->error : std::string()));
   REQUIRE(std::holds_alternative<T>(parsed));
   return std::get<T>(std::move(parsed));
 }
@@ -322,12 +323,16 @@ TEST_CASE("commands with several words of their own") {
   CHECK(note.facts[1] == std::pair<std::string, std::string>("c", "d=e"));
   CHECK(error_of({"note"}) == "which ID?; see 'llmrec note --help'");
   CHECK(error_of({"note", "req_1"}) == "which KEY=VALUE?; see 'llmrec note --help'");
-  CHECK(error_of({"note", "req_1", "ab"}) == "KEY=VALUE: 'ab' is not a tag such as route=checkout");
+  CHECK(error_of({"note", "req_1", "ab"})
+            .starts_with("KEY=VALUE: 'ab' is not a note such as message_persisted=true"));
+  std::vector<std::string> many(40, "a=b");
+  many.insert(many.begin(), {"note", "req_1"});
+  CHECK(error_of(many) == "unexpected argument 'a=b'; see 'llmrec note --help'");
   CHECK(as<RetrySafeOptions>({"retry-safe", "last"}).id == "last");
   const auto stats = as<StatsOptions>({"stats", "--by", "model", "--by", "tag:team", "--json"});
   CHECK(stats.by == std::vector<std::string>{"model", "tag:team"});
   CHECK(stats.json);
-  CHECK(error_of({"stats", "--by", "x"}).starts_with("--by: 'x' is not provider, model, route"));
+  CHECK(error_of({"stats", "--by", "x"}).starts_with("--by: 'x' is none of provider, model, route"));
   CHECK(error_of({"ls", "-f", "-o", "json"}).find("jsonl") != std::string::npos);
   CHECK(error_of({"ls", "-f", "--status", "open"}).find("ended") != std::string::npos);
   CHECK(as<LsOptions>({"ls", "-f"}).follow);

@@ -60,8 +60,8 @@ TEST_CASE("URLs") {
   CHECK((!url.https && url.authority.port == 8000 && url.rest == "/v1/chat?x=1"));
   CHECK(parse_url("http://vllm?x", url).empty());
   CHECK(url.rest == "?x");
-  for (const char* text :
-       {"ftp://a/", "http:/a", "http://", "https://u:p@a/", "http:///x", "a", ""}) {
+  for (const char* text : {"ftp://a/", "http:/a", "http://", "https://u:p@a/", "http:///x", "a", "",
+                           "http://a#x", "http://a/b?c#d"}) {
     CAPTURE(text);
     CHECK(!parse_url(text, url).empty());
   }

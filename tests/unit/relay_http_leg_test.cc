@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "base/limits.h"
+
 using namespace llmrec;
 using namespace llmrec::relay;
 
@@ -140,6 +142,30 @@ TEST_CASE("refusing waits for the answers that are due") {
     leg.answered("nonsense\r\n\r\n");
     CHECK(drain(leg, input, sent) == Next::give_up);
   }
+}
+
+TEST_CASE("requests wait where too many answers are due") {
+  HttpLeg leg(Kind::reverse, "a");
+  std::string text;
+  for (std::size_t i = 0; i < limits::kAnswersDueMax + 2; ++i) text += "GET / HTTP/1.1\r\n\r\n";
+  Bytes input = text;
+  std::string sent;
+  CHECK(drain(leg, input, sent) == Next::more);
+  CHECK(!leg.wants_more());
+  CHECK(sent.size() == limits::kAnswersDueMax * 18);
+  leg.answered(kOk);
+  CHECK(drain(leg, input, sent) == Next::more);
+  CHECK(sent.size() == (limits::kAnswersDueMax + 1) * 18);
+  leg.answered(kOk);
+  CHECK(drain(leg, input, sent) == Next::more);
+  CHECK(sent == text);
+  CHECK(leg.wants_more());
+  // Nobody waits for answers that cannot be told apart any more.
+  leg.answered("nonsense\r\n\r\n");
+  input = text;
+  sent.clear();
+  CHECK(drain(leg, input, sent) == Next::more);
+  CHECK(sent == text);
 }
 
 TEST_CASE("an answer that ends with the connection") {

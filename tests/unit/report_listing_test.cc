@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <sstream>
+
 #include "golden.h"
 #include "report/format.h"
 #include "report_samples.h"

@@ -61,6 +61,8 @@ class Deflater {
     out.resize(out.size() - z_.avail_out);
     if (last) {
       out += '\0';
+    } else if (out.size() < 4) {
+      out.assign(1, '\0');  // nothing behind a flush: zlib says nothing; RFC 7692 §7.2.3.6
     } else {
       out.resize(out.size() - 4);
     }

@@ -483,4 +483,22 @@ TEST_CASE("http1: the status is known before the rest of a head, wherever it is 
   CHECK(request.text() == "begin; [GET / 1.1 ka]; end");
 }
 
+TEST_CASE("http1: empty lines between messages count for the one before, wherever they are cut") {
+  struct Counts final : Log {
+    using Log::Log;
+    void on_message_begin() override { octets.push_back(0); }
+    void on_octets(std::size_t n) override { octets.back() += n; }
+    std::vector<std::size_t> octets{0};  // the first: before any message
+  };
+  const std::string input = "\r\n\r\n" + kGet + "\r\n\r\n\n" + kGet + "\r\n\r\n";
+  for (std::size_t cut = 0; cut <= input.size(); ++cut) {
+    INFO(cut);
+    Counts log(BodyRule::by_framing);
+    Http1Parser parser(kRequest, log);
+    parser.feed(Bytes(input).substr(0, cut));
+    parser.feed(Bytes(input).substr(cut));
+    CHECK(log.octets == std::vector<std::size_t>{4, kGet.size() + 5, kGet.size() + 4});
+  }
+}
+
 TEST_CASE("http1: an idle parser is small") { CHECK(sizeof(Http1Parser) < 400); }
