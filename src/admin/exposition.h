@@ -1,6 +1,6 @@
-// What Prometheus reads: the text format 0.0.4, and OpenMetrics 1.0 where it asks for that. Families
-// and samples in, text out. Label values may be any octets of a stranger's: they are made valid UTF-8
-// and escaped. Names are ours. Pure; one thread.
+// What Prometheus reads: the text format 0.0.4, and OpenMetrics 1.0 where it asks for that.
+// Families and samples in, text out. Label values may be any octets of a stranger's: they are made
+// valid UTF-8 and escaped. Names are ours. Pure; one thread.
 #pragma once
 
 #include <cstdint>

@@ -36,8 +36,8 @@ struct Response {
   int retry_after_s = 0;                      // of 503
 };
 
-Response plain(int status, std::string text);               // a line for people
-Response json_error(int status, const std::string& text);   // {"error":"..."}
+Response plain(int status, std::string text);              // a line for people
+Response json_error(int status, const std::string& text);  // {"error":"..."}
 
 // Closes the connection; no caching, no embedding, no reading by other origins. The answer to HEAD
 // has no body.

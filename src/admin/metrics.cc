@@ -15,21 +15,22 @@ using record::TapState;
 constexpr std::int64_t kSecond = 1'000'000'000;
 
 // As far as reasoning models make one wait.
-constexpr std::array<std::string_view, 13> kTokenText = {
-    "0.05", "0.1", "0.2", "0.4", "0.8", "1.5", "3.0", "6.0", "12.0", "25.0", "50.0", "100.0", "200.0"};
+constexpr std::array<std::string_view, 13> kTokenText = {"0.05", "0.1",   "0.2",  "0.4",  "0.8",
+                                                         "1.5",  "3.0",   "6.0",  "12.0", "25.0",
+                                                         "50.0", "100.0", "200.0"};
 constexpr std::array<std::int64_t, 13> kTokenNs = {
-    kSecond / 20, kSecond / 10, kSecond / 5,  kSecond * 2 / 5, kSecond * 4 / 5,
-    kSecond * 3 / 2, kSecond * 3, kSecond * 6, kSecond * 12, kSecond * 25,
-    kSecond * 50, kSecond * 100, kSecond * 200};
+    kSecond / 20,    kSecond / 10,  kSecond / 5,  kSecond * 2 / 5, kSecond * 4 / 5,
+    kSecond * 3 / 2, kSecond * 3,   kSecond * 6,  kSecond * 12,    kSecond * 25,
+    kSecond * 50,    kSecond * 100, kSecond * 200};
 constexpr Bounds kToken{kTokenText, kTokenNs};
 
-constexpr std::array<std::string_view, 14> kCallText = {
-    "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "10.0", "20.0", "40.0", "60.0", "120.0", "300.0",
-    "600.0", "1800.0"};
+constexpr std::array<std::string_view, 14> kCallText = {"0.1",   "0.25",  "0.5",   "1.0",   "2.5",
+                                                        "5.0",   "10.0",  "20.0",  "40.0",  "60.0",
+                                                        "120.0", "300.0", "600.0", "1800.0"};
 constexpr std::array<std::int64_t, 14> kCallNs = {
-    kSecond / 10, kSecond / 4, kSecond / 2, kSecond, kSecond * 5 / 2, kSecond * 5, kSecond * 10,
-    kSecond * 20, kSecond * 40, kSecond * 60, kSecond * 120, kSecond * 300, kSecond * 600,
-    kSecond * 1800};
+    kSecond / 10,  kSecond / 4,   kSecond / 2,   kSecond,       kSecond * 5 / 2,
+    kSecond * 5,   kSecond * 10,  kSecond * 20,  kSecond * 40,  kSecond * 60,
+    kSecond * 120, kSecond * 300, kSecond * 600, kSecond * 1800};
 constexpr Bounds kCall{kCallText, kCallNs};
 static_assert(kTokenText.size() < limits::kMetricBuckets);
 static_assert(kCallText.size() < limits::kMetricBuckets);
@@ -94,7 +95,8 @@ Metrics::Places Metrics::find(const Record& r) {
   places.work = &work_[work_room ? work : WorkKey{kOther, kOther, r.status}];
   if (r.status == Status::failed || r.status == Status::aborted) {
     const FailureKey failure{provider, r.failure_stage, r.error_type};
-    const bool failure_room = failures_.size() < limits::kMetricFailures || failures_.contains(failure);
+    const bool failure_room =
+        failures_.size() < limits::kMetricFailures || failures_.contains(failure);
     places.failure =
         &failures_[failure_room ? failure : FailureKey{kOther, r.failure_stage, r.error_type}];
   }

@@ -10,8 +10,9 @@ namespace {
 
 // Nothing but what is on the page itself, known by its hash; the dashboard may ask us for figures.
 std::string policy(std::string_view style_hash, std::string_view script_hash) {
-  std::string out = "default-src 'none'; base-uri 'none'; form-action 'none'; "
-                    "frame-ancestors 'none'; img-src data:; style-src 'sha256-";
+  std::string out =
+      "default-src 'none'; base-uri 'none'; form-action 'none'; "
+      "frame-ancestors 'none'; img-src data:; style-src 'sha256-";
   out += style_hash;
   out += '\'';
   if (!script_hash.empty()) {

@@ -151,9 +151,7 @@ std::string escaped_html(Bytes text) {
   return out;
 }
 
-Response receipt_page(const Record& r) {
-  return simple_page(200, r.request_id.text(), main_of(r));
-}
+Response receipt_page(const Record& r) { return simple_page(200, r.request_id.text(), main_of(r)); }
 
 Response choice_page(const std::vector<Record>& found) {
   std::string main = "<h1>" + std::to_string(found.size()) +
@@ -169,9 +167,10 @@ Response choice_page(const std::vector<Record>& found) {
 }
 
 Response missing_page() {
-  return simple_page(404, "No such record",
-                     "<h1>No record has this id.</h1>\n<p class=\"lead\">It may have been removed to "
-                     "keep the store in bounds, or never been here.</p>\n");
+  return simple_page(
+      404, "No such record",
+      "<h1>No record has this id.</h1>\n<p class=\"lead\">It may have been removed to "
+      "keep the store in bounds, or never been here.</p>\n");
 }
 
 }  // namespace llmrec::admin

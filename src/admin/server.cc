@@ -13,9 +13,9 @@
 
 namespace llmrec::admin {
 
-// Reads one request, writes one answer, waits for the client to close, and is gone: at each of these
-// within a deadline. The server owns it; remove() from a callback of libuv is safe, as it is the
-// last thing that happens when both handles are closed.
+// Reads one request, writes one answer, waits for the client to close, and is gone: at each of
+// these within a deadline. The server owns it; remove() from a callback of libuv is safe, as it is
+// the last thing that happens when both handles are closed.
 class Server::Connection {
  public:
   Connection(Server& server, std::uint64_t id) : server_(server), id_(id) {}
@@ -66,8 +66,7 @@ class Server::Connection {
 
   void arm(std::int64_t ns) {
     uv_timer_start(
-        &timer_,
-        [](uv_timer_t* timer) noexcept { static_cast<Connection*>(timer->data)->close(); },
+        &timer_, [](uv_timer_t* timer) noexcept { static_cast<Connection*>(timer->data)->close(); },
         static_cast<std::uint64_t>(ns / kNsPerMs), 0);
   }
 

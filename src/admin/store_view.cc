@@ -176,9 +176,8 @@ Response StoreView::note(const std::string& id, Bytes json, store::Writer& write
   if (!now) return json_error(503, now.error().detail);
   // Of two who write at once, both find what they wrote.
   for (const auto& note : expected.notes) {
-    const bool there = std::any_of(now->notes.begin(), now->notes.end(), [&note](const auto& n) {
-      return n.first == note.first;
-    });
+    const bool there = std::any_of(now->notes.begin(), now->notes.end(),
+                                   [&note](const auto& n) { return n.first == note.first; });
     if (!there) return json_error(503, "the notes could not be stored");
   }
   return whole(record::to_json(*now));

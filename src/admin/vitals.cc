@@ -24,8 +24,8 @@ void write_process(const Vitals& v, Exposition& to) {
   to.counter("process_cpu_seconds_total", "User and system CPU time.", "seconds");
   to.sample_billionths({}, p.cpu_ns);
   to.gauge("process_start_time_seconds", "When the process started, as Unix time.", "seconds");
-  to.sample_billionths({}, static_cast<std::uint64_t>(std::max<std::int64_t>(0, v.started_unix_ms)) *
-                               kNsPerMs);
+  to.sample_billionths(
+      {}, static_cast<std::uint64_t>(std::max<std::int64_t>(0, v.started_unix_ms)) * kNsPerMs);
   if (p.open_descriptors) {
     gauge(to, "process_open_fds", "Open file descriptors.", *p.open_descriptors);
   }

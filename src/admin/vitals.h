@@ -1,5 +1,5 @@
-// How the recorder itself is: the numbers that a sidecar owes to whoever watches it, gathered by the
-// daemon when they are asked for. Pure.
+// How the recorder itself is: the numbers that a sidecar owes to whoever watches it, gathered by
+// the daemon when they are asked for. Pure.
 #pragma once
 
 #include <cstdint>

@@ -71,7 +71,8 @@ struct CommandLine {
 std::vector<std::string> take_other_line(const Command& command, std::vector<std::string>& words) {
   const auto takes_value = [&command](const std::string& word) {
     return std::any_of(command.options.begin(), command.options.end(), [&word](const Option& o) {
-      const bool named = word == "--" + o.name || (o.letter != 0 && word == std::string{'-', o.letter});
+      const bool named =
+          word == "--" + o.name || (o.letter != 0 && word == std::string{'-', o.letter});
       return named && !o.hidden && !o.value.empty();
     });
   };

@@ -22,17 +22,18 @@ int fail(const std::string& what, Streams& streams) {
 bool in_memory(const CaOptions& o) { return o.serve.ca_dir == "none"; }
 
 int in_memory_only(Streams& streams) {
-  return fail("with --ca-dir none the CA is in the recorder's memory: only the recorder can hand it "
-              "out, by --ca-bundle-out",
-              streams);
+  return fail(
+      "with --ca-dir none the CA is in the recorder's memory: only the recorder can hand it "
+      "out, by --ca-bundle-out",
+      streams);
 }
 
 // The public part, which any user of the directory may read.
 Result<std::string> root_pem(const CaOptions& o) {
   auto pem = tls::read_file(o.serve.ca_dir + "/root.crt", limits::kCaFileOctets);
   if (pem || pem.error().code != Code::not_found) return pem;
-  return Error{Code::not_found,
-               "there is no CA in " + o.serve.ca_dir + ": llmrec serve or llmrec ca init makes one"};
+  return Error{Code::not_found, "there is no CA in " + o.serve.ca_dir +
+                                    ": llmrec serve or llmrec ca init makes one"};
 }
 
 // On two lines: it has 95 characters.
@@ -55,11 +56,11 @@ int init(const CaOptions& o, const CaHosts& hosts, Streams& streams) {
 int show(const CaOptions& o, const CaHosts& hosts, Streams& streams) {
   const auto authority = tls::Authority::load(o.serve.ca_dir);
   if (!authority) {
-    return fail(authority.error().code == Code::not_found
-                    ? "there is no CA in " + o.serve.ca_dir +
-                          ": llmrec serve or llmrec ca init makes one"
-                    : authority.error().detail,
-                streams);
+    return fail(
+        authority.error().code == Code::not_found
+            ? "there is no CA in " + o.serve.ca_dir + ": llmrec serve or llmrec ca init makes one"
+            : authority.error().detail,
+        streams);
   }
   streams.out << "directory    " << o.serve.ca_dir << '\n';
   print_fingerprint(authority->root_fingerprint(), streams);
@@ -72,9 +73,10 @@ int show(const CaOptions& o, const CaHosts& hosts, Streams& streams) {
     label = "             ";
   }
   if (!authority->made_for(hosts.hosts, hosts.ip_literals)) {
-    complain("this CA is not for the hosts of these options and this configuration: llmrec serve "
-             "with the same would make a new one, and apps would have to read the bundle again",
-             streams);
+    complain(
+        "this CA is not for the hosts of these options and this configuration: llmrec serve "
+        "with the same would make a new one, and apps would have to read the bundle again",
+        streams);
   }
   return kDone;
 }

@@ -49,6 +49,7 @@ Parsed settle_run(RunOptions& o, const Environment& environment) {
   o.serve.listen = "127.0.0.1:0";
   o.serve.transparent.clear();
   o.serve.ca_dir = "none";
+  o.serve.admin.clear();
   o.serve.loops = 1;
   o.serve.drain_ns = limits::kRunDrainNs;
   if (o.base_urls) {
@@ -144,8 +145,9 @@ void Catalog::add_keeping() {
 
 void Catalog::add_the_rest() {
   add(doctor_command(doctor_), with_serve(doctor_, environment_));
-  add(completions_command(shell_),
-      [this]() -> Parsed { return Stop{0, completions(shell_, groups_, commands_), ""}; });
+  add(completions_command(shell_), [this]() -> Parsed {
+    return Stop{0, completions(shell_, groups_, commands_), ""};
+  });
 }
 
 }  // namespace llmrec::cli

@@ -167,8 +167,7 @@ void add_process(std::vector<Option>& options, ServeOptions& o) {
       "log", 0, "WHAT", "records: one line of JSON on standard output for each; nothing (default)",
       o.logged, {{"nothing", Logged::nothing}, {"records", Logged::records}}));
   options.push_back(choice_option<LogLevel>("log-level", 0, "LEVEL",
-                                            "error, warn, info (the default) or debug",
-                                            o.log_level,
+                                            "error, warn, info (the default) or debug", o.log_level,
                                             {{"error", LogLevel::error},
                                              {"warn", LogLevel::warn},
                                              {"info", LogLevel::info},
@@ -203,7 +202,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 constexpr std::size_t kHelpWidth = 80;
-constexpr std::size_t kHelpText = 31;      // column where explanations begin
+constexpr std::size_t kHelpText = 31;     // column where explanations begin
 constexpr std::size_t kCommandText = 15;  // the same behind names of commands
 
 void help_row(std::string& out, const std::string& left, const std::string& explanation,

@@ -19,9 +19,9 @@ struct Option {
   std::string value;  // what --help calls its value; empty: a switch
   std::string help;
   std::function<Result<void>(const std::string&)> set;
-  bool many = false;          // each occurrence adds one; else the last one counts
-  bool from_outside = false;  // LLMREC_<NAME> and the configuration file set it too
-  bool hidden = false;        // only these two set it: it belongs to `serve`
+  bool many = false;                 // each occurrence adds one; else the last one counts
+  bool from_outside = false;         // LLMREC_<NAME> and the configuration file set it too
+  bool hidden = false;               // only these two set it: it belongs to `serve`
   std::vector<std::string> words{};  // all values there are, for completions; empty: no such list
 };
 

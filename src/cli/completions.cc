@@ -109,7 +109,8 @@ std::string bash(const std::vector<Group>& groups, const std::vector<Command>& c
                               : values == Values::directories ? "-d"
                                                               : "";
       out += "    " + pattern + ") " +
-             (how.empty() ? "" : "COMPREPLY=($(compgen " + how + " -- \"$cur\")); ") + "return ;;\n";
+             (how.empty() ? "" : "COMPREPLY=($(compgen " + how + " -- \"$cur\")); ") +
+             "return ;;\n";
     }
   }
   out +=

@@ -1,4 +1,5 @@
-// Completions for shells, made from the tables of the commands, so that they never lag behind. Pure.
+// Completions for shells, made from the tables of the commands, so that they never lag behind.
+// Pure.
 #pragma once
 
 #include <string>

@@ -25,8 +25,7 @@ std::string size_text(std::uint64_t octets) {
 }
 
 std::string utc(std::int64_t unix_ms) {
-  return report::local_time(unix_ms * 1000, true, "%FT%T") +
-         fmt::format(".{:03}Z", unix_ms % 1000);
+  return report::local_time(unix_ms * 1000, true, "%FT%T") + fmt::format(".{:03}Z", unix_ms % 1000);
 }
 
 std::string stat_json(const store::Stat& s, int writer) {
@@ -69,17 +68,19 @@ int stat(const DbOptions& o, Streams& streams) {
     return kDone;
   }
   put(streams, "store", o.store);
-  put(streams, "recorder", writer > 0    ? "process " + std::to_string(writer)
-                           : writer != 0 ? "running"
-                                         : "not running");
+  put(streams, "recorder",
+      writer > 0    ? "process " + std::to_string(writer)
+      : writer != 0 ? "running"
+                    : "not running");
   std::string records = report::grouped(stat->records);
   if (stat->open_rows > 0) records += ", and " + report::grouped(stat->open_rows) + " still open";
   put(streams, "records", records);
   if (stat->oldest) put(streams, "oldest", time_of(*stat->oldest));
   if (stat->newest) put(streams, "newest", time_of(*stat->newest));
   const std::uint64_t map = stat->map_bytes == 0 ? 1 : stat->map_bytes;
-  put(streams, "used", fmt::format("{} of {}, {} %", size_text(stat->used_bytes),
-                                   size_text(stat->map_bytes), stat->used_bytes * 100 / map));
+  put(streams, "used",
+      fmt::format("{} of {}, {} %", size_text(stat->used_bytes), size_text(stat->map_bytes),
+                  stat->used_bytes * 100 / map));
   put(streams, "file", size_text(stat->file_bytes));
   if (stat->pinned_bytes > 0) {
     put(streams, "held", size_text(stat->pinned_bytes) + " by readers, or until the next commits");
@@ -96,9 +97,8 @@ int stat(const DbOptions& o, Streams& streams) {
 
 int verify(const DbOptions& o, Streams& streams) {
   const bool beside_writer = store::living_writer(o.store) != 0;
-  const auto checked = store::check_in_child(o.store, record::intact, kVerifyMs,
-                                             beside_writer ? store::Depth::rows
-                                                           : store::Depth::whole);
+  const auto checked = store::check_in_child(
+      o.store, record::intact, kVerifyMs, beside_writer ? store::Depth::rows : store::Depth::whole);
   const store::Check& check = checked.check;
   switch (checked.verdict) {
     case store::Verdict::sound:
@@ -116,8 +116,9 @@ int verify(const DbOptions& o, Streams& streams) {
                streams);
       return kFailed;
     case store::Verdict::unknown:
-      complain("the store in " + o.store + " could not be walked: not enough time, memory or rights",
-               streams);
+      complain(
+          "the store in " + o.store + " could not be walked: not enough time, memory or rights",
+          streams);
       return kFailed;
     default:
       break;

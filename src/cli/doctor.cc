@@ -113,7 +113,9 @@ Plan plan_of(const DoctorOptions& o) {
   return plan;
 }
 
-int rank(Severity severity) { return severity == Severity::bad ? 0 : severity == Severity::hint ? 1 : 2; }
+int rank(Severity severity) {
+  return severity == Severity::bad ? 0 : severity == Severity::hint ? 1 : 2;
+}
 
 }  // namespace
 
@@ -136,7 +138,8 @@ Result<std::function<std::optional<std::string>(const std::string&)>> environmen
   std::istringstream in(*text);
   for (std::string line; std::getline(in, line, '\0');) {
     const auto equals = line.find('=');
-    if (equals != std::string::npos) variables.emplace(line.substr(0, equals), line.substr(equals + 1));
+    if (equals != std::string::npos)
+      variables.emplace(line.substr(0, equals), line.substr(equals + 1));
   }
   return std::function<std::optional<std::string>(const std::string&)>(
       [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
@@ -158,8 +161,12 @@ report::Lines findings_text(const std::vector<Finding>& findings, const report::
     const report::Role role = bad    ? report::Role::bad
                               : good ? report::Role::good
                                      : report::Role::warn;
-    const char* mark = style.unicode ? (bad ? "✗ " : good ? "✓ " : "· ")
-                                     : (bad ? "x " : good ? "+ " : "- ");
+    const char* mark = style.unicode ? (bad    ? "✗ "
+                                        : good ? "✓ "
+                                               : "· ")
+                                     : (bad    ? "x "
+                                        : good ? "+ "
+                                               : "- ");
     for (const std::string& line : report::wrapped(report::clean(f.text), style.width - 2)) {
       out.push_back({{role, mark}, {report::Role::plain, line}});
       mark = "  ";
@@ -194,9 +201,8 @@ int doctor(const DoctorOptions& o, const IsRecorded& recorded, Streams& streams)
   if (from) examine_evidence(evidence_in(*from, streams.now_unix_ms), findings);
   print(findings_text(findings, style_of(o.view, streams)), use_color(o.view, streams),
         streams.out);
-  const bool any_bad = std::any_of(findings.begin(), findings.end(), [](const Finding& f) {
-    return f.severity == Severity::bad;
-  });
+  const bool any_bad = std::any_of(findings.begin(), findings.end(),
+                                   [](const Finding& f) { return f.severity == Severity::bad; });
   return any_bad ? kFailed : kDone;
 }
 

@@ -53,7 +53,8 @@ bool is_here(const std::string& host) {
 bool leads_to(const Url& url, const Endpoint& listen) {
   if (url.port != listen.port) return false;
   const bool wildcard = listen.host == "0.0.0.0" || listen.host == "::";
-  return lower(listen.host) == url.host || (is_here(url.host) && (wildcard || is_here(listen.host)));
+  return lower(listen.host) == url.host ||
+         (is_here(url.host) && (wildcard || is_here(listen.host)));
 }
 
 struct TrustVariable {
@@ -93,8 +94,7 @@ Finding examine_variable(const TrustVariable& v, const std::string& file, const 
   const std::string set = "set " + std::string(v.name) + '=' + plan.bundle;
   const auto content = world.read_file(file);
   if (!content) return {Severity::bad, is + ": " + content.error().detail, set};
-  if (!plan.root_pem.empty() &&
-      dense(*content).find(dense(plan.root_pem)) == std::string::npos) {
+  if (!plan.root_pem.empty() && dense(*content).find(dense(plan.root_pem)) == std::string::npos) {
     return {Severity::bad, is + ": our CA is not in it",
             "run llmrec ca bundle, " + set + " and start the app again"};
   }
@@ -106,15 +106,20 @@ Finding examine_variable(const TrustVariable& v, const std::string& file, const 
   return {Severity::good, is + " (" + v.who + ")", ""};
 }
 
-constexpr std::array<const char*, 9> kBaseUrls = {
-    "OPENAI_BASE_URL",        "OPENAI_API_BASE",         "ANTHROPIC_BASE_URL",
-    "AZURE_OPENAI_ENDPOINT",  "GOOGLE_GEMINI_BASE_URL",  "GOOGLE_VERTEX_BASE_URL",
-    "MISTRAL_BASE_URL",       "OLLAMA_HOST",             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"};
+constexpr std::array<const char*, 9> kBaseUrls = {"OPENAI_BASE_URL",
+                                                  "OPENAI_API_BASE",
+                                                  "ANTHROPIC_BASE_URL",
+                                                  "AZURE_OPENAI_ENDPOINT",
+                                                  "GOOGLE_GEMINI_BASE_URL",
+                                                  "GOOGLE_VERTEX_BASE_URL",
+                                                  "MISTRAL_BASE_URL",
+                                                  "OLLAMA_HOST",
+                                                  "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"};
 
 std::string most_of(const std::map<std::string, std::uint64_t>& counts) {
-  const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
-    return a.second < b.second;
-  });
+  const auto most =
+      std::max_element(counts.begin(), counts.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
   return report::clean(most->first);
 }
 
@@ -163,8 +168,9 @@ void examine_proxy(const Plan& plan, const World& world, Findings& out) {
                    "set HTTPS_PROXY=" + url + " for the app (llmrec ca env)"});
     return;
   }
-  for (const auto& [name, text] : {std::pair<std::string, std::string>("HTTPS_PROXY", upper_case),
-                                   std::pair<std::string, std::string>("https_proxy", lower_case)}) {
+  for (const auto& [name, text] :
+       {std::pair<std::string, std::string>("HTTPS_PROXY", upper_case),
+        std::pair<std::string, std::string>("https_proxy", lower_case)}) {
     if (text.empty()) {
       out.push_back({Severity::hint, name + " is not set: some clients read only this spelling",
                      "set both spellings"});
@@ -174,8 +180,9 @@ void examine_proxy(const Plan& plan, const World& world, Findings& out) {
     if (!parsed) {
       out.push_back({Severity::bad, name + " is no address of a proxy", "set " + name + '=' + url});
     } else if (parsed->scheme != "http") {
-      out.push_back({Severity::bad, name + " begins with " + report::clean(parsed->scheme) +
-                                        "://, the recorder speaks plain HTTP to apps",
+      out.push_back({Severity::bad,
+                     name + " begins with " + report::clean(parsed->scheme) +
+                         "://, the recorder speaks plain HTTP to apps",
                      "set " + name + '=' + url});
     } else if (listen && !leads_to(*parsed, *listen)) {
       const std::string there = report::clean(parsed->host) + ':' + std::to_string(parsed->port);
@@ -193,7 +200,8 @@ void examine_proxy(const Plan& plan, const World& world, Findings& out) {
 
 void examine_trust(const Plan& plan, const World& world, Findings& out) {
   if (plan.root_pem.empty()) {
-    out.push_back({Severity::hint, "our CA was not found: what is in the files below is not checked",
+    out.push_back({Severity::hint,
+                   "our CA was not found: what is in the files below is not checked",
                    "name it with --ca-dir, or the bundle with --bundle"});
   }
   Findings found;
@@ -213,8 +221,9 @@ void examine_trust(const Plan& plan, const World& world, Findings& out) {
   }
   out.insert(out.end(), found.begin(), found.end());
   if (!unset.empty()) {
-    out.push_back({Severity::hint, "not set: " + unset, "set those that the app's clients read: "
-                                                        "llmrec ca env prints all"});
+    out.push_back({Severity::hint, "not set: " + unset,
+                   "set those that the app's clients read: "
+                   "llmrec ca env prints all"});
   }
 }
 
@@ -222,11 +231,14 @@ void examine_hosts(const Plan& plan, const World& world, Findings& out) {
   const std::string no_proxy = value(world, "NO_PROXY") + ',' + value(world, "no_proxy");
   const auto examine = [&](const std::string& host, std::uint16_t port, const std::string& from) {
     if (!world.recorded(host, port)) {
-      out.push_back({Severity::bad, from + report::clean(host) + " is not a recorded host: it is "
-                                                                 "tunnelled unopened",
+      out.push_back({Severity::bad,
+                     from + report::clean(host) +
+                         " is not a recorded host: it is "
+                         "tunnelled unopened",
                      "start llmrec serve with --record " + report::clean(host)});
     } else if (kept_from_proxy(no_proxy, host)) {
-      out.push_back({Severity::bad, from + report::clean(host) + " is kept from the proxy by NO_PROXY",
+      out.push_back({Severity::bad,
+                     from + report::clean(host) + " is kept from the proxy by NO_PROXY",
                      "take it out of NO_PROXY and no_proxy"});
     } else {
       out.push_back({Severity::good, from + report::clean(host) + " is recorded", ""});
@@ -272,15 +284,15 @@ void examine_store(const Result<store::Stat>& stat, int writer, const std::strin
     out.push_back({Severity::hint, "it has recorded nothing yet", "make a call and look again"});
   }
   for (const store::Loss& loss : stat->losses) {
-    const bool full = loss.reason == store::LossReason::disk_full ||
-                      loss.reason == store::LossReason::map_full;
+    const bool full =
+        loss.reason == store::LossReason::disk_full || loss.reason == store::LossReason::map_full;
     if (&loss != &stat->losses.back() && !full) continue;
-    out.push_back({full ? Severity::bad : Severity::hint,
-                   report::counted(loss.count, "record") + " lost, last at " +
-                       report::local_time(loss.last_ms * 1000, false) + ": " +
-                       std::string(store::name(loss.reason)),
-                   full ? "make room on the disk, or raise --store-map"
-                        : "llmrec db stat lists all losses"});
+    out.push_back(
+        {full ? Severity::bad : Severity::hint,
+         report::counted(loss.count, "record") + " lost, last at " +
+             report::local_time(loss.last_ms * 1000, false) + ": " +
+             std::string(store::name(loss.reason)),
+         full ? "make room on the disk, or raise --store-map" : "llmrec db stat lists all losses"});
   }
 }
 

@@ -183,8 +183,8 @@ int follow(const LsOptions& o, Streams& streams) {
   printer.head();
   for (Record& r : *begun) printer.take(std::move(r));
   while (streams.out.good() && alarm.wait()) {
-    const auto looked = follower.look(
-        unix_ms_now(), [&printer](Record&& r) { return printer.take(std::move(r)); });
+    const auto looked =
+        follower.look(unix_ms_now(), [&printer](Record&& r) { return printer.take(std::move(r)); });
     if (!looked) return complain_of_store(looked.error(), streams);
   }
   complain_of_unreadable(follower.unreadable(), streams);

@@ -51,8 +51,9 @@ Command db_command(DbAction action, DbOptions& o) {
           {"retain", 0, "TIME", "Keep what is younger, such as 7d", duration(o.retain_ns)});
       c.options.push_back({"retain-records", 0, "N", "Keep at most so many; the oldest go first",
                            count(o.retain_records)});
-      c.options.push_back({"retain-bytes", 0, "SIZE", "Keep at most so much, such as 256MiB",
-                           keep(o.retain_bytes, [](const std::string& t) { return parse_size(t); })});
+      c.options.push_back(
+          {"retain-bytes", 0, "SIZE", "Keep at most so much, such as 256MiB",
+           keep(o.retain_bytes, [](const std::string& t) { return parse_size(t); })});
       break;
     case DbAction::compact:
       c.name = "db compact";
@@ -94,16 +95,18 @@ Command ca_command(CaAction action, CaOptions& o) {
            {"fish", EnvForm::fish},
            {"dotenv", EnvForm::dotenv},
            {"k8s", EnvForm::k8s}}));
-      c.options.push_back(bundle_option(
-          o.bundle, "The bundle that apps are to read (default: --ca-bundle-out of serve, else "
-                    "bundle.crt in the CA's directory)"));
+      c.options.push_back(
+          bundle_option(o.bundle,
+                        "The bundle that apps are to read (default: --ca-bundle-out of serve, else "
+                        "bundle.crt in the CA's directory)"));
       break;
     case CaAction::bundle:
       c.name = "ca bundle";
       c.about = "Write the system's roots and our CA into one file";
       c.options.push_back(bundle_option(
-          o.bundle, "The file to write, - for standard output (default: --ca-bundle-out of serve, "
-                    "else bundle.crt in the CA's directory)"));
+          o.bundle,
+          "The file to write, - for standard output (default: --ca-bundle-out of serve, "
+          "else bundle.crt in the CA's directory)"));
       break;
   }
   std::vector<Option> rows = of_serve(o.serve, shown);
@@ -134,7 +137,8 @@ Command doctor_command(DoctorOptions& o) {
       "recorder, and at what its records say. The exit status is 1 where something keeps calls "
       "from being recorded.";
   c.has_config = true;
-  Option hosts{"host", 0, "HOST", "A host that the app calls: would it be recorded? May be repeated",
+  Option hosts{"host", 0, "HOST",
+               "A host that the app calls: would it be recorded? May be repeated",
                [&o](const std::string& given) -> Result<void> {
                  if (auto ok = check_record_entry(given); !ok) return ok.error();
                  o.hosts.push_back(given);
@@ -143,8 +147,9 @@ Command doctor_command(DoctorOptions& o) {
   hosts.many = true;
   c.options = {{"pid", 0, "N", "Read the variables of this process", count(o.pid)},
                std::move(hosts),
-               bundle_option(o.bundle, "The bundle that the app should read (default: "
-                                       "--ca-bundle-out of serve)")};
+               bundle_option(o.bundle,
+                             "The bundle that the app should read (default: "
+                             "--ca-bundle-out of serve)")};
   std::vector<Option> rows = of_serve(
       o.serve, {"help", "config", "listen", "ca-dir", "store", "record", "no-default-hosts"});
   rows.insert(rows.begin() + 1, c.options.begin(), c.options.end());

@@ -58,13 +58,12 @@ int ls(const LsOptions& o, Streams& streams) {
   if (!from) return complain_of_store(from.error(), streams);
   Printer printer(o, streams, o.count.value_or(limits::kListedByDefault));
   std::size_t unreadable = 0;
-  const auto walked =
-      walk_newest_first(*from, o, [&](const record::Summary&, Bytes blob) {
-        auto decoded = record::decode(blob);
-        if (decoded) return printer.take(*std::move(decoded));
-        ++unreadable;
-        return true;
-      });
+  const auto walked = walk_newest_first(*from, o, [&](const record::Summary&, Bytes blob) {
+    auto decoded = record::decode(blob);
+    if (decoded) return printer.take(*std::move(decoded));
+    ++unreadable;
+    return true;
+  });
   printer.finish();
   if (!walked) return complain_of_store(walked.error(), streams);
   complain_of_unreadable(unreadable + walked->unreadable, streams);

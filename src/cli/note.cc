@@ -58,8 +58,8 @@ int note(const NoteOptions& o, const ToEntry& to_entry, Streams& streams) {
     }
     id = found->front().request_id;
   }
-  const auto done = store::amend_final(
-      o.store, id, [&](const store::Row& row) -> Result<store::Entry> {
+  const auto done =
+      store::amend_final(o.store, id, [&](const store::Row& row) -> Result<store::Entry> {
         auto record = record::decode(row.blob);
         if (!record) return record.error();
         if (auto added = add_notes(*record, o.facts); !added) return added.error();

@@ -53,7 +53,7 @@ struct ServeOptions {
   Logged logged = Logged::nothing;
   LogLevel log_level = LogLevel::info;
 
-  // Edits, see edit/edits.h.
+  // Edits, see edit/pipe.h.
   bool ensure_usage = false;
   bool strip_usage_frame = false;
   bool request_id_header = false;
@@ -76,7 +76,7 @@ struct View {
 };
 
 struct RunOptions {
-  ServeOptions serve;  // of the recorder that is started
+  ServeOptions serve;          // of the recorder that is started
   bool default_store = false;  // not of --store; serve.store is empty where there is no home
   std::vector<std::string> command;
   bool base_urls = false;
@@ -155,9 +155,9 @@ enum class EnvForm : std::uint8_t { sh, fish, dotenv, k8s };
 
 struct CaOptions {
   CaAction action = CaAction::show;
-  ServeOptions serve;         // hosts, store and ca_dir, as serve would have them
+  ServeOptions serve;  // hosts, store and ca_dir, as serve would have them
   EnvForm form = EnvForm::sh;
-  std::string bundle;                    // the file that apps are told, or that is written
+  std::string bundle;  // the file that apps are told, or that is written
 };
 
 // `config check`: `serve` is what the environment and the file say.

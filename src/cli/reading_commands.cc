@@ -1,7 +1,7 @@
 #include "cli/reading_commands.h"
 
-#include "base/limits.h"
 #include "base/id.h"
+#include "base/limits.h"
 #include "cli/setters.h"
 #include "report/stats.h"
 
@@ -13,15 +13,14 @@ void add_filter(std::vector<Option>& options, Filter& f, std::int64_t now_unix_m
   options.push_back({"since", 0, "TIME", "Begun at or after: 1h (ago), 2026-06-30, RFC 3339",
                      keep(f.since_unix_ms, time)});
   options.push_back({"until", 0, "TIME", "Begun before", keep(f.until_unix_ms, time)});
-  options.push_back(word_option<record::Status>("status", "ok, failed, aborted or open", f.status,
-                                                "a status"));
   options.push_back(
-      word_option<record::Stage>("stage", "This failure_stage", f.stage, "a stage"));
+      word_option<record::Status>("status", "ok, failed, aborted or open", f.status, "a status"));
+  options.push_back(word_option<record::Stage>("stage", "This failure_stage", f.stage, "a stage"));
   options.push_back(
       word_option<record::ErrorType>("error", "This error_type", f.error, "an error_type"));
   options.push_back({"provider", 0, "NAME", "This provider, such as openai", text(f.provider)});
-  options.push_back({"model", 0, "GLOB",
-                     "This model, asked for or answered; '*' is a wildcard", text(f.model)});
+  options.push_back(
+      {"model", 0, "GLOB", "This model, asked for or answered; '*' is a wildcard", text(f.model)});
   Option with_tag{"tag", 0, "KEY=VALUE", "With this tag; may be repeated: all of them",
                   tag(f.tags)};
   with_tag.many = true;
@@ -51,19 +50,19 @@ Command ls_command(LsOptions& o, std::int64_t now_unix_ms) {
   Command c;
   c.name = "ls";
   c.about = "List records, newest first";
-  c.options = {help_option(),
-               choice_option<Output>("output", 'o', "FORM",
-                                     "table (the default), wide, json, jsonl or csv", o.output,
-                                     {{"table", Output::table},
-                                      {"wide", Output::wide},
-                                      {"json", Output::json},
-                                      {"jsonl", Output::jsonl},
-                                      {"csv", Output::csv}}),
-               {"count", 'n', "N", "At most so many; 0 is all (default: 50, with -f 10)",
-                keep(o.count, [](const std::string& t) { return parse_count(t); })},
-               {"follow", 'f', "",
-                "Oldest first, then each record as its call ends, until interrupted",
-                flag(o.follow)}};
+  c.options = {
+      help_option(),
+      choice_option<Output>("output", 'o', "FORM", "table (the default), wide, json, jsonl or csv",
+                            o.output,
+                            {{"table", Output::table},
+                             {"wide", Output::wide},
+                             {"json", Output::json},
+                             {"jsonl", Output::jsonl},
+                             {"csv", Output::csv}}),
+      {"count", 'n', "N", "At most so many; 0 is all (default: 50, with -f 10)",
+       keep(o.count, [](const std::string& t) { return parse_count(t); })},
+      {"follow", 'f', "", "Oldest first, then each record as its call ends, until interrupted",
+       flag(o.follow)}};
   add_filter(c.options, o, now_unix_ms);
   c.options.push_back(store_option(o.store));
   add_view(c.options, o.view);
@@ -79,8 +78,8 @@ Command stats_command(StatsOptions& o, std::int64_t now_unix_ms) {
             "(default: the first three)",
             [&o](const std::string& given) -> Result<void> {
               if (!report::is_breakdown(given)) {
-                return Error{Code::bad_argument,
-                             "'" + given + "' is none of " + std::string(report::breakdowns_in_words())};
+                return Error{Code::bad_argument, "'" + given + "' is none of " +
+                                                     std::string(report::breakdowns_in_words())};
               }
               if (o.by.size() == limits::kStatsBreakdowns) {
                 return Error{Code::bad_argument,
@@ -91,7 +90,8 @@ Command stats_command(StatsOptions& o, std::int64_t now_unix_ms) {
             }};
   by.many = true;
   by.words = {"provider", "model", "route", "host", "operation", "tag:"};
-  c.options = {help_option(), std::move(by),
+  c.options = {help_option(),
+               std::move(by),
                {"json", 0, "", "All figures as one JSON document", flag(o.json)}};
   add_filter(c.options, o, now_unix_ms);
   c.options.push_back(store_option(o.store));
@@ -107,19 +107,19 @@ Command export_command(ExportOptions& o, std::int64_t now_unix_ms) {
       "Take the request_id of the last line as ID of the next run: no record comes twice and none "
       "is left out. For this, records that began after a call that still runs are held back until "
       "it has ended.";
-  c.options = {help_option(),
-               {"after", 0, "ID", "Begin after this request_id",
-                [&o](const std::string& given) -> Result<void> {
-                  if (!RecordId::from_text(given)) {
-                    return Error{Code::bad_argument,
-                                 "'" + given + "' is not a whole request_id such as "
-                                               "req_01JZ0T0M3V6Q3C1B4W0V7W9K2D"};
-                  }
-                  o.after = given;
-                  return {};
-                }},
-               {"unsettled", 0, "", "Hold nothing back: a later run may miss records",
-                flag(o.unsettled)}};
+  c.options = {
+      help_option(),
+      {"after", 0, "ID", "Begin after this request_id",
+       [&o](const std::string& given) -> Result<void> {
+         if (!RecordId::from_text(given)) {
+           return Error{Code::bad_argument, "'" + given +
+                                                "' is not a whole request_id such as "
+                                                "req_01JZ0T0M3V6Q3C1B4W0V7W9K2D"};
+         }
+         o.after = given;
+         return {};
+       }},
+      {"unsettled", 0, "", "Hold nothing back: a later run may miss records", flag(o.unsettled)}};
   add_filter(c.options, o, now_unix_ms);
   c.options.push_back(store_option(o.store));
   return c;
@@ -156,11 +156,12 @@ Command note_command(NoteOptions& o) {
     }
     auto fact = parse_tag(given);
     if (fact) o.facts.push_back(*std::move(fact));
-    return fact ? Result<void>()
-                : Error{Code::bad_argument,
-                        "'" + given + "' is not a note such as message_persisted=true, of at most " +
-                            std::to_string(limits::kFactKeyMax) + " and " +
-                            std::to_string(limits::kFactValueMax) + " characters"};
+    return fact
+               ? Result<void>()
+               : Error{Code::bad_argument,
+                       "'" + given + "' is not a note such as message_persisted=true, of at most " +
+                           std::to_string(limits::kFactKeyMax) + " and " +
+                           std::to_string(limits::kFactValueMax) + " characters"};
   };
   c.options = {help_option(), store_option(o.store)};
   return c;

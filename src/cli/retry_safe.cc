@@ -33,8 +33,8 @@ std::string complete_calls(const Record& r) {
 std::string delivered(const Record& r) {
   const std::uint64_t chars =
       r.output_chars_received + r.reasoning_chars_received + r.refusal_chars_received;
-  std::string out = report::counted(r.chunks_received, "chunk") + ", " +
-                    report::counted(chars, "character");
+  std::string out =
+      report::counted(r.chunks_received, "chunk") + ", " + report::counted(chars, "character");
   if (r.chunks_received == 0 && chars == 0) out = report::octets(r.response_bytes);
   return out;
 }

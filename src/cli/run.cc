@@ -23,9 +23,9 @@ using record::Record;
 using record::Status;
 
 // What belongs to a recorder that stays.
-constexpr std::array<std::string_view, 11> kNotForRun = {
-    "listen", "transparent", "ca-dir", "ca-bundle-out",  "ready-file",  "loops",
-    "drain",  "store-map",   "retain", "retain-records", "retain-bytes"};
+constexpr std::array<std::string_view, 12> kNotForRun = {
+    "listen", "transparent", "ca-dir", "ca-bundle-out",  "ready-file",   "loops",
+    "drain",  "store-map",   "retain", "retain-records", "retain-bytes", "log"};
 
 struct BaseUrl {
   const char* variable;

@@ -12,11 +12,10 @@ int stats(const StatsOptions& o, Streams& streams) {
   const auto from = store::Store::open_reader(o.store);
   if (!from) return complain_of_store(from.error(), streams);
   report::Stats stats(o.by);
-  const auto walked =
-      walk_newest_first(*from, o, [&stats](const record::Summary& summary, Bytes) {
-        stats.add(summary);
-        return true;
-      });
+  const auto walked = walk_newest_first(*from, o, [&stats](const record::Summary& summary, Bytes) {
+    stats.add(summary);
+    return true;
+  });
   if (!walked) return complain_of_store(walked.error(), streams);
   for (std::size_t i = 0; i < walked->unreadable; ++i) stats.add_unreadable();
   const report::Figures figures = stats.finish();

@@ -63,9 +63,9 @@ class NewestFirst {
                 [](const store::Row& a, const store::Row& b) { return a.key < b.key; });
     }
     if (filter_.status != open) {
-      const auto scanned = from.scan(scan_options(filter_), [this](const RecordId& key, Bytes blob) {
-        return open_until(key) && offer(blob);
-      });
+      const auto scanned = from.scan(
+          scan_options(filter_),
+          [this](const RecordId& key, Bytes blob) { return open_until(key) && offer(blob); });
       if (!scanned) return scanned.error();
     }
     while (going_ && !open_.empty()) offer_open();
@@ -125,8 +125,7 @@ Result<Walked> walk_newest_first(const store::Store& from, const Filter& filter,
 }
 
 Result<Walked> walk_oldest_first(const store::Store& from, const Filter& filter,
-                                 const RecordId& after, const RecordId& end,
-                                 const OnFound& found) {
+                                 const RecordId& after, const RecordId& end, const OnFound& found) {
   store::ScanOptions scan = scan_options(filter);
   scan.order = store::Order::oldest_first;
   if (!after.empty()) scan.after = after;

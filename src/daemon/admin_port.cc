@@ -11,9 +11,7 @@
 namespace llmrec::daemon {
 namespace {
 
-std::uint64_t get(const std::atomic<std::uint64_t>& n) {
-  return n.load(std::memory_order_relaxed);
-}
+std::uint64_t get(const std::atomic<std::uint64_t>& n) { return n.load(std::memory_order_relaxed); }
 
 std::int64_t unix_ms_now() { return net::read_clocks().unix_us / 1000; }
 

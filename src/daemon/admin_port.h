@@ -28,7 +28,7 @@ namespace llmrec::daemon {
 class StoreGauge {
  public:
   explicit StoreGauge(const store::Store& store) : store_(store) { look(); }
-  void after_commit();  // writer's thread
+  void after_commit();              // writer's thread
   void fill(admin::Vitals&) const;  // any thread
 
  private:

@@ -39,8 +39,9 @@ int config_check(const cli::ConfigOptions& o, cli::Streams& streams) {
   const auto settings = make_settings(o.serve, kAnyDescriptors);
   const auto listen = net::parse_listen_address(o.serve.listen);
   const auto files = check_files(o.serve);
-  for (const Error* error : {settings ? nullptr : &settings.error(),
-                             listen ? nullptr : &listen.error(), files ? nullptr : &files.error()}) {
+  for (const Error* error :
+       {settings ? nullptr : &settings.error(), listen ? nullptr : &listen.error(),
+        files ? nullptr : &files.error()}) {
     if (error == nullptr) continue;
     cli::complain(error->detail, streams);
     return cli::kUsageError;
@@ -54,8 +55,9 @@ int config_check(const cli::ConfigOptions& o, cli::Streams& streams) {
     return cli::kUsageError;
   }
   streams.out << (o.file.empty() ? "the configuration" : o.file)
-              << " is good: " << settings->recorded.entries().size() << " hosts and patterns, listens on "
-              << o.serve.listen << ", store in " << o.serve.store << '\n';
+              << " is good: " << settings->recorded.entries().size()
+              << " hosts and patterns, listens on " << o.serve.listen << ", store in "
+              << o.serve.store << '\n';
   return cli::kDone;
 }
 

@@ -41,7 +41,10 @@ bool shrink(record::Record& r) {
     text->clear();
     return true;
   }
-  return false;
+  if (r.tool_calls.empty()) return false;
+  r.tool_calls.pop_back();
+  r.cut_tool_call.reset();
+  return true;
 }
 
 }  // namespace
@@ -116,8 +119,8 @@ bool RecordLog::write_line(std::string line) {
     if (n > 0) {
       rest.remove_prefix(static_cast<std::size_t>(n));
     } else if (n < 0 && errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK) {
-      log::warn("records", std::string("standard output takes no more records: ") +
-                               std::strerror(errno));
+      log::warn("records",
+                std::string("standard output takes no more records: ") + std::strerror(errno));
       broken_ = true;
       return false;
     }

@@ -37,10 +37,10 @@ struct Delta {
   bool finish_signal = false;  // the model ended without giving a reason (dialects that can)
   std::vector<std::uint32_t> choices;  // choices that this document spoke of
   std::vector<Finish> finishes;
-  record::Usage usage;       // only the fields that this document carried
-  bool usage_final = false;  // these are the numbers for the whole call
-  bool sequence_gap = false;  // numbered events, and one is missing before this
-  std::optional<std::int64_t> cost_nano_usd;  // the provider's own bill for the call
+  record::Usage usage;                         // only the fields that this document carried
+  bool usage_final = false;                    // these are the numbers for the whole call
+  bool sequence_gap = false;                   // numbered events, and one is missing before this
+  std::optional<std::int64_t> cost_nano_usd;   // the provider's own bill for the call
   std::optional<std::int64_t> retry_after_ns;  // from an error's body
   std::optional<ErrorEvent> error;
   std::string response_id;

@@ -107,8 +107,7 @@ void Pipe::request_piece(const Cutter::Piece& piece) {
   }
 }
 
-// OpenAI's own, and what speaks like it. (Its Responses have usage in every stream, and refuse the
-// option.)
+// OpenAI's own, and what speaks like it. (Its Responses bring usage with every stream.)
 bool Pipe::relevant(const Head& head) const {
   if (!options_.ensure_usage && !options_.strip_usage_frame) return false;
   if (head.method != "POST") return false;

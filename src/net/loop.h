@@ -1,7 +1,7 @@
 // One thread, one uv_loop_t, its listeners and the list of its sessions. Owns the scratch buffers
 // that every session borrows for the length of one callback: nothing may keep a view of them.
-// Owned by the daemon. Everything but wake_to_drain(), owes_turn_ns() and join() is for the loop's own
-// thread.
+// Owned by the daemon. Everything but wake_to_drain(), owes_turn_ns() and join() is for the loop's
+// own thread.
 #pragma once
 
 #include <uv.h>

@@ -139,6 +139,10 @@ void Recording::note_edits(record::Record& r) {
 
 std::unique_ptr<tap::BodyDigest> Recording::digest() { return loop_.shared().digest(); }
 
+std::optional<tap::Relation> Recording::on_asked(tap::Asking&& asking, Instant now) {
+  return loop_.shared().relate(asking, now);
+}
+
 void Recording::on_finished(record::Record&& record) {
   if (edits_) note_edits(record);
   if (log::enabled(log::Level::debug)) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/clock.h"
@@ -66,6 +67,7 @@ class Recording final : private tap::TapHost {
   void on_finished(record::Record&& record) override;
   std::unique_ptr<tap::BodyDigest> digest() override;
   bool usage_ensured(const RecordId& id) override { return edits_ && edits_->ensured(id); }
+  std::optional<tap::Relation> on_asked(tap::Asking&& asking, Instant now) override;
   void note_edits(record::Record& record);
   void record_unused(const Ends& ends);
 

@@ -77,7 +77,7 @@ struct Counters {
   std::atomic<std::uint64_t> connections{0};
   std::atomic<std::uint64_t> tunnels_blind{0};
   std::atomic<std::uint64_t> refused{0};
-  std::atomic<std::uint64_t> begun{0};  // records
+  std::atomic<std::uint64_t> begun{0};    // records
   std::atomic<std::uint64_t> records{0};  // that have ended
   std::atomic<std::uint64_t> records_dropped{0};
   std::atomic<std::uint64_t> accept_pauses{0};

@@ -53,7 +53,7 @@ class Numbers {
   Nanos time(Number n) const {
     const Count us = maybe(n);
     return us && *us <= std::numeric_limits<std::int64_t>::max() / 1000 ? Nanos(*us * 1000)
-                                                                       : Nanos();
+                                                                        : Nanos();
   }
   static constexpr std::uint64_t kMax =
       static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
@@ -143,11 +143,12 @@ const Summary* SummaryReader::read(Bytes stored_form) {
   s.request_id = id(in.request_id());
   s.retry_of = id(in.retry_of());
   s.terminal_missing = Set<Terminal>(w.terminal_missing());
-  s.usage_available =
-      (w.flags() & static_cast<std::uint8_t>(stored::Flag::usage_available)) != 0;
-  const unsigned stream = unsigned{w.maybes()} >> (2U * static_cast<unsigned>(stored::Maybe::stream));
+  s.usage_available = (w.flags() & static_cast<std::uint8_t>(stored::Flag::usage_available)) != 0;
+  const unsigned stream =
+      unsigned{w.maybes()} >> (2U * static_cast<unsigned>(stored::Maybe::stream));
   s.stream = (stream & 2U) != 0 ? std::optional<bool>((stream & 1U) != 0) : std::nullopt;
-  s.started_at_us = static_cast<std::int64_t>(std::min(n.total(Number::started_at_us), Numbers::kMax));
+  s.started_at_us =
+      static_cast<std::int64_t>(std::min(n.total(Number::started_at_us), Numbers::kMax));
   s.chunks_received = n.total(Number::chunks_received);
   s.usage_input = n.maybe(Number::usage_input);
   s.usage_output = n.maybe(Number::usage_output);

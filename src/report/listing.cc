@@ -112,8 +112,8 @@ Line followed_line(const std::array<Cell, 6>& cells, const Style& style) {
   for (std::size_t i = 0; i < kWidths.size(); ++i) {
     const std::string text = shortened(cells[i].text, kWidths[i], style);
     const bool number = i >= 3;
-    out.push_back({cells[i].role, (number ? padded_left(text, kWidths[i])
-                                          : padded(text, kWidths[i])) + "  "});
+    out.push_back({cells[i].role,
+                   (number ? padded_left(text, kWidths[i]) : padded(text, kWidths[i])) + "  "});
     used += kWidths[i] + 2;
   }
   out.push_back({cells[5].role, shortened(cells[5].text, style.width - used, style)});

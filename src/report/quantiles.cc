@@ -10,8 +10,8 @@
 namespace llmrec::report {
 namespace {
 
-// Values below 2^8 have a class each; above, each power of two has 2^7 of them. As microseconds, all
-// 64 bits take 7424 classes, a minute takes 2500.
+// Values below 2^8 have a class each; above, each power of two has 2^7 of them. As microseconds,
+// all 64 bits take 7424 classes, a minute takes 2500.
 constexpr unsigned kBits = 7;
 constexpr std::uint64_t kOwnClass = 1ULL << (kBits + 1);
 
@@ -50,7 +50,8 @@ void Quantiles::add(std::uint64_t value) {
 std::optional<std::uint64_t> Quantiles::at(double q) const {
   if (count_ == 0) return std::nullopt;
   const double position = std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(count_));
-  const std::uint64_t rank = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(position), 1, count_);
+  const std::uint64_t rank =
+      std::clamp<std::uint64_t>(static_cast<std::uint64_t>(position), 1, count_);
   if (!exact_.empty()) {
     std::vector<std::uint64_t> sorted = exact_;
     const auto place = sorted.begin() + static_cast<std::ptrdiff_t>(rank - 1);

@@ -91,9 +91,9 @@ void Tally::add(const Summary& s, bool retried) {
     ++answered;
     usage_missing += s.usage_available ? 0U : 1U;
   }
-  add_count(s.usage_input ? input_tokens : input_tokens_estimated,
-            s.usage_input ? s.usage_input
-                          : (is_answered ? s.input_tokens_estimated : record::Count()));
+  add_count(
+      s.usage_input ? input_tokens : input_tokens_estimated,
+      s.usage_input ? s.usage_input : (is_answered ? s.input_tokens_estimated : record::Count()));
   add_count(s.usage_output ? output_tokens : output_tokens_estimated,
             s.usage_output ? s.usage_output : s.actual_output_tokens);
   if (s.cost_nano_usd) {

@@ -31,10 +31,10 @@ struct Tally {
   std::uint64_t input_tokens_estimated = 0;  // of calls without usage
   std::uint64_t output_tokens_estimated = 0;
   std::uint64_t cost = 0;
-  std::uint64_t cost_estimated = 0;  // part of cost: no usage came
-  std::uint64_t cost_cut = 0;        // part of cost: failed or aborted
-  std::uint64_t cost_retried = 0;    // part of cost: tried again afterwards
-  std::uint64_t cost_wasted = 0;     // part of cost: either of the two
+  std::uint64_t cost_estimated = 0;      // part of cost: no usage came
+  std::uint64_t cost_cut = 0;            // part of cost: failed or aborted
+  std::uint64_t cost_retried = 0;        // part of cost: tried again afterwards
+  std::uint64_t cost_wasted = 0;         // part of cost: either of the two
   std::uint64_t cost_unknown_calls = 0;  // answered, and no price or no count is known
   Quantiles first_token_us;
 
@@ -75,9 +75,9 @@ struct Figures {
   std::uint64_t failed_after_first_token = 0;
   std::array<std::uint64_t, kChunkClasses> chunks_before_interruption{};
   Quantiles chunks_interrupted;
-  std::uint64_t retries = 0;      // calls that try an earlier one again
+  std::uint64_t retries = 0;  // calls that try an earlier one again
   std::uint64_t retries_ok = 0;
-  std::uint64_t retried = 0;      // calls that were tried again
+  std::uint64_t retried = 0;       // calls that were tried again
   std::uint64_t not_followed = 0;  // retries whose earlier call was not looked for: too many
   std::vector<Breakdown> breakdowns;
   std::int64_t period_ms = 0;

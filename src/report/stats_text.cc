@@ -51,9 +51,7 @@ std::string period_text(std::int64_t ms) {
   return minutes % 60 == 0 ? fmt::format("{} h", minutes / 60) : fmt::format("{} min", minutes);
 }
 
-Span label(std::string_view text) {
-  return {Role::dim, padded("  " + std::string(text), kLabel)};
-}
+Span label(std::string_view text) { return {Role::dim, padded("  " + std::string(text), kLabel)}; }
 
 Line title(std::string_view text, std::string_view more = {}) {
   Line out{{Role::strong, std::string(text)}};
@@ -110,8 +108,8 @@ class Page {
 void Page::head() {
   std::string first = counted(f_.total.calls, "call");
   if (f_.total.calls > 0) {
-    const bool one_day = local_time(f_.first_us, style_.utc, "%F") ==
-                         local_time(f_.last_us, style_.utc, "%F");
+    const bool one_day =
+        local_time(f_.first_us, style_.utc, "%F") == local_time(f_.last_us, style_.utc, "%F");
     const std::string from = when(f_.first_us, true);
     first += ", " + from;
     if (when(f_.last_us, true) != from) first += " to " + when(f_.last_us, !one_day);
@@ -137,8 +135,8 @@ void Page::totals() {
                             counted(t.first_token_us.count(), "call") + ")");
   }
   if (f_.retries > 0) {
-    text("retries", counted(f_.retries, "retry", "retries") + ", " + grouped(f_.retries_ok) + " went well (" +
-                        percent(f_.retries_ok, f_.retries) + ")");
+    text("retries", counted(f_.retries, "retry", "retries") + ", " + grouped(f_.retries_ok) +
+                        " went well (" + percent(f_.retries_ok, f_.retries) + ")");
   }
   std::string tokens = grouped(t.input_tokens) + " in, " + grouped(t.output_tokens) + " out";
   if (t.input_tokens_estimated + t.output_tokens_estimated > 0) {
@@ -153,8 +151,8 @@ void Page::totals() {
   }
   text("cost", t.cost == 0 && t.cost_unknown_calls > 0 ? "not known" : cost);
   if (t.cost_wasted > 0) {
-    text("- for nothing", dollars(t.cost_wasted) + ": " + dollars(t.cost_cut) +
-                              " cut or left, " + dollars(t.cost_retried) + " tried again");
+    text("- for nothing", dollars(t.cost_wasted) + ": " + dollars(t.cost_cut) + " cut or left, " +
+                              dollars(t.cost_retried) + " tried again");
   }
 }
 

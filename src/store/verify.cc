@@ -152,8 +152,7 @@ Verdict verify_in_child(const std::string& dir, const IntactBlob& intact, int wa
   return check_in_child(dir, intact, wait_ms, Depth::whole).verdict;
 }
 
-Checked check_in_child(const std::string& dir, const IntactBlob& intact, int wait_ms,
-                       Depth depth) {
+Checked check_in_child(const std::string& dir, const IntactBlob& intact, int wait_ms, Depth depth) {
   Checked out;
   std::array<int, 2> pipe{};  // carries the figures; end of file on it: the child is gone
   if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return out;

@@ -35,7 +35,8 @@ class Payload {
   // kind; nullopt: nothing to change, or no longer there.
   virtual bool is_amendment() const { return false; }
   // Of an amendment that does not know its record's key but an id of it: that id. The newest record
-  // that has it, and that amend() does not decline, is the one. The payload's own key is then unused.
+  // that has it, and that amend() does not decline, is the one. The payload's own key is then
+  // unused.
   virtual Bytes subject() const { return {}; }
   virtual std::optional<Entry> amend(const Row&) { return std::nullopt; }
 

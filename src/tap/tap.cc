@@ -209,6 +209,7 @@ class Tap::ResponseSide final : public wire::Http1Handler {
 };
 
 void Tap::RequestSide::on_message_begin() {
+  if (tap_.exchanges_.size() == limits::kPipelineMax) tap_.settle(tap_.now_);
   if (tap_.exchanges_.size() == limits::kPipelineMax) {
     parser_.set_opaque();
     for (auto& exchange : tap_.exchanges_) exchange->blind(TapState::blind, "pipeline_limit");
@@ -252,6 +253,7 @@ void Tap::on_bytes(Dir dir, Bytes octets, Instant now) noexcept {
   guarded([&] {
     if (dir == Dir::request) {
       const std::size_t used = request_->dead() ? 0 : request_->feed(octets);
+      settle(now);  // what is over does not get the rest
       if (used < octets.size() && !exchanges_.empty()) {
         exchanges_.back()->request_octets(octets.size() - used);
         exchanges_.back()->upgraded_octets(Party::client, octets.substr(used), now);
@@ -315,6 +317,18 @@ void Tap::on_accepted(std::uint64_t total_octets, Instant now) noexcept {
   guarded([&] { settle(now); });
 }
 
+// A call that ends without an end of its own. One that began when the upstream had already ended,
+// as on a connection that was idle for too long, never had a chance.
+void Tap::end_with_connection(Exchange& exchange, Instant now) {
+  if (upstream_end_.any()) {
+    exchange.end(upstream_end(upstream_end_.how), Party::upstream, now);
+  } else if (client_end_.any()) {
+    exchange.end(End::client_closed, Party::client, now);
+  } else {
+    exchange.end(End::died, Party::recorder, now);
+  }
+}
+
 void Tap::on_over(End reason, Instant now) noexcept {
   now_ = now;
   guarded([&] {
@@ -323,8 +337,7 @@ void Tap::on_over(End reason, Instant now) noexcept {
       if (reason != End::none) {
         exchange->end(reason, Party::recorder, now);
       } else if (!exchange->end_known()) {
-        exchange->end(client_end_.any() ? End::client_closed : End::died,
-                      client_end_.any() ? Party::client : Party::recorder, now);
+        end_with_connection(*exchange, now);
       }
     }
     while (!exchanges_.empty()) finish_front(now, false);
@@ -339,7 +352,7 @@ bool Tap::has_news() const noexcept {
 // Hands out what is over: answered in full and delivered, or cut and delivered as far as it goes.
 void Tap::settle(Instant now) {
   while (!exchanges_.empty()) {
-    const Exchange& front = *exchanges_.front();
+    Exchange& front = *exchanges_.front();
     const std::uint64_t end = claimed_ + unclaimed_ + front.response_bytes();
     const bool delivered = accepted_ >= end || client_gone_;
     if (!delivered) return;
@@ -352,6 +365,11 @@ void Tap::settle(Instant now) {
           front.connection_ended_first() || !front.request_is_complete() || client_gone_;
       finish_front(now, !ended_with_it);
     } else if (upstream_end_.any() || client_gone_) {
+      if (!front.end_known()) {
+        // It began behind the end; its request may still be on its way.
+        if (!front.request_is_complete() && !client_end_.any()) return;
+        end_with_connection(front, now);
+      }
       finish_front(now, false);
     } else {
       return;

@@ -83,6 +83,7 @@ class Tap {
   void give_up() noexcept;
   void settle(Instant now);
   void finish_front(Instant now, bool connection_lives);
+  void end_with_connection(Exchange& exchange, Instant now);
   void on_upstream_end(const SideEnd&, Instant now);
   void on_client_end(const SideEnd&, Instant now);
 

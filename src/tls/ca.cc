@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <filesystem>
-#include <system_error>
-#include <limits>
 #include <ctime>
+#include <filesystem>
+#include <limits>
+#include <system_error>
 
 #include "base/bytes.h"
 #include "base/limits.h"

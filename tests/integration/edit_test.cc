@@ -146,12 +146,13 @@ TEST_CASE("integration edit: what cannot be edited passes unchanged, and the rec
   std::snprintf(size, sizeof size, "%zx", whole.size() - body - 5);
   chunked += size + ("\r\n" + whole.substr(body + 5)) + "\r\n0\r\n\r\n";
   std::size_t n = 0;
-  for (const auto& [request, why] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& [request, reason] : std::vector<std::pair<std::string, std::string>>{
            {ask(false, {{"Content-Encoding", "zstd"}}), "compressed"},
            {ask(false, {{"Content-Digest", "sha-256=:x:"}}), "signed_body"},
            {chunked, "chunked"},
            {render(plain), "not_streaming"},
            {render(nonsense), "not_json"}}) {
+    const std::string& why = reason;
     CAPTURE(why);
     TlsClient client = rig.connect();
     REQUIRE(client.send(request));

@@ -75,7 +75,9 @@ std::size_t found(const std::string& where, const std::string& text) {
 
 TEST_CASE("integration privacy: no secret comes out anywhere") {
   Script playing;
-  Rig rig(answering([&playing](const Request&) { return playing; }));
+  RigOptions options = answering([&playing](const Request&) { return playing; });
+  options.flags.insert(options.flags.end(), {"--admin", "127.0.0.1:0", "--log", "records"});
+  Rig rig(std::move(options));
   ClientOptions through = rig.through();
   // user "tag", password "canarypassword"
   through.via->request = "CONNECT " + kAuthority +
@@ -145,6 +147,23 @@ TEST_CASE("integration privacy: no secret comes out anywhere") {
       CHECK(done.out.find(r.request_id.text()) != std::string::npos);
       outputs["show " + r.request_id.text() + form] = done.out + done.err;
     }
+  }
+  for (const std::string& path : {std::string("/"), std::string("/metrics"), std::string("/healthz"),
+                                  std::string("/stats.json?since=1h"), std::string("/records/last"),
+                                  std::string("/canarypath?canaryquery")}) {
+    for (const char* accept : {"*/*", "text/html,*/*;q=0.1", "application/openmetrics-text"}) {
+      TlsClient client = Rig::connect_to_port(rig.recorder().port_of("admin"));
+      REQUIRE(client.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nAccept: " + accept +
+                          "\r\nCookie: canarycookie\r\n\r\n"));
+      outputs[path + accept] = client.read_to_end().bytes;
+    }
+  }
+  for (const record::Record& r : records) {
+    TlsClient client = Rig::connect_to_port(rig.recorder().port_of("admin"));
+    REQUIRE(client.send("GET /records/" + r.request_id.text() +
+                        " HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n"));
+    outputs["page of " + r.request_id.text()] = client.read_to_end().bytes;
+    CHECK(outputs["page of " + r.request_id.text()].find("this record") != std::string::npos);
   }
   for (const auto& [command, output] : outputs) {
     CHECK(!output.empty());

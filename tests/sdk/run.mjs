@@ -88,7 +88,7 @@ async function startRecorder(home, hosts, tlsPort) {
       child.kill('SIGTERM');
       const status = await exited;
       if (status !== 0) throw new Error(`llmrec serve ended with ${status}:\n${fs.readFileSync(file('log'))}`);
-      return execFileSync(llmrec, ['export', '--store', file('store')], { env: clean(), maxBuffer: 1 << 28 })
+      return execFileSync(llmrec, ['export', '--unsettled', '--store', file('store')], { env: clean(), maxBuffer: 1 << 28 })
         .toString().trim().split('\n').map((line) => JSON.parse(line));
     },
   };

@@ -1,5 +1,6 @@
-// Reads what a scrape of /metrics got, by the letter of the text format 0.0.4 or of OpenMetrics 1.0,
-// and says what is wrong with it. As strict as promtool's linter, and stricter than its parser.
+// Reads what a scrape of /metrics got, by the letter of the text format 0.0.4 or of
+// OpenMetrics 1.0, and says what is wrong with it. As strict as promtool's linter, and stricter
+// than its parser.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +17,7 @@ namespace llmrec::support {
 
 struct Scrape {
   std::vector<std::string> faults;
-  std::map<std::string, double> values;                             // by the whole series
+  std::map<std::string, double> values;                              // by the whole series
   std::map<std::string, std::map<std::string, std::string>> labels;  // likewise, unescaped
 };
 
@@ -143,7 +144,8 @@ class MetricsReader {
           continue;
         }
         ++at;
-        if (at == text.size() || std::string_view("\\\"n").find(text[at]) == std::string_view::npos) {
+        if (at == text.size() ||
+            std::string_view("\\\"n").find(text[at]) == std::string_view::npos) {
           return false;
         }
         value += text[at] == 'n' ? '\n' : text[at];
@@ -157,7 +159,11 @@ class MetricsReader {
   static bool is_utf8(std::string_view s) {
     for (std::size_t i = 0; i < s.size();) {
       const auto c = static_cast<unsigned char>(s[i]);
-      const std::size_t n = c < 0x80 ? 1 : c >= 0xf0 && c < 0xf5 ? 4 : c >= 0xe0 ? 3 : c >= 0xc2 ? 2 : 0;
+      const std::size_t n = c < 0x80                ? 1
+                            : c >= 0xf0 && c < 0xf5 ? 4
+                            : c >= 0xe0             ? 3
+                            : c >= 0xc2             ? 2
+                                                    : 0;
       if (n == 0 || c >= 0xf5 || i + n > s.size()) return false;
       for (std::size_t k = 1; k < n; ++k) {
         if ((static_cast<unsigned char>(s[i + k]) & 0xc0U) != 0x80U) return false;

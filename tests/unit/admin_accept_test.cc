@@ -33,7 +33,8 @@ TEST_CASE("accept: browsers, curl, Prometheus") {
   CHECK(!prefers("*/*", "text/html", "application/json"));
   CHECK(!prefers("", "text/html", "application/json"));
   const char* prometheus =
-      "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+      "application/openmetrics-text;version=1.0.0,application/"
+      "openmetrics-text;version=0.0.1;q=0.75,"
       "text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
   CHECK(prefers(prometheus, "application/openmetrics-text", "text/plain"));
   CHECK(!prefers(browser, "application/openmetrics-text", "text/plain"));

@@ -50,9 +50,18 @@ TEST_CASE("exposition: text and OpenMetrics, to the letter") {
 }
 
 TEST_CASE("exposition: whatever a label holds, it is read back or harmless") {
-  const std::string hostile[] = {"\"} 1\nllmrec_evil 2\n", "\\", "a\\nb",           "\n\r\t\0x",
-                                 "\xff\xfe",              "\xc3", "\xed\xa0\x80 \xf5", "日本語",
-                                 std::string(3, '\0'),    "",     "\x7f\x1b[31m",      "\"\"\\\\"};
+  const std::string hostile[] = {"\"} 1\nllmrec_evil 2\n",
+                                 "\\",
+                                 "a\\nb",
+                                 "\n\r\t\0x",
+                                 "\xff\xfe",
+                                 "\xc3",
+                                 "\xed\xa0\x80 \xf5",
+                                 "日本語",
+                                 std::string(3, '\0'),
+                                 "",
+                                 "\x7f\x1b[31m",
+                                 "\"\"\\\\"};
   for (const std::string& value : hostile) {
     for (const bool open : {false, true}) {
       const std::string text =

@@ -64,8 +64,9 @@ TEST_CASE("http: what is no request of ours is refused") {
   CHECK(refusal_of("GET / HTTP/2.0\r\nHost: a\r\n\r\n") == 400);
   CHECK(refusal_of("\x16\x03\x01\x02\x00\x01") == 400);
   CHECK(refusal_of("GET / HTTP/1.1\r\nHost : a\r\n\r\n") == 400);
-  CHECK(refusal_of("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n"
-                   "\r\n") == 400);
+  CHECK(
+      refusal_of("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n"
+                 "\r\n") == 400);
   CHECK(refusal_of("GET / HTTP/1.1\r\nHost: a\r\n") == -1);
 }
 

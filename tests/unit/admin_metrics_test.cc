@@ -56,7 +56,8 @@ TEST_CASE("metrics: a call is in every family that it belongs to") {
   CHECK(s.values.at("llmrec_request_duration_seconds_bucket" + of + ",le=\"+Inf\"}") == 2);
   CHECK(s.values.at("llmrec_request_duration_seconds_bucket" + of + ",le=\"0.1\"}") == 0);
   const std::string work = "{provider=\"openai\",model=\"gpt-4o-mini\",status=";
-  CHECK(s.values.at("llmrec_tokens_total" + work + "\"ok\",direction=\"output\",source=\"reported\"}") ==
+  CHECK(s.values.at("llmrec_tokens_total" + work +
+                    "\"ok\",direction=\"output\",source=\"reported\"}") ==
         static_cast<double>(*ok.usage.output));
   CHECK(s.values.at("llmrec_tokens_total" + work +
                     "\"failed\",direction=\"output\",source=\"estimated\"}") == 461);
@@ -114,8 +115,9 @@ TEST_CASE("metrics: series are bounded, whatever things are called") {
   CHECK(total(s, "llmrec_requests_total") == kMany);
   CHECK(total(s, "llmrec_model_requests_total") == kMany);
   CHECK(total(s, "llmrec_failures_total") == kMany / 2);
-  CHECK(s.values.at("llmrec_model_requests_total{provider=\"other\",model=\"other\",status=\"ok\"}") >
-        1000);
+  CHECK(
+      s.values.at("llmrec_model_requests_total{provider=\"other\",model=\"other\",status=\"ok\"}") >
+      1000);
 }
 
 TEST_CASE("metrics: a model that no provider knows gets no series of its own") {
@@ -125,16 +127,16 @@ TEST_CASE("metrics: a model that no provider knows gets no series of its own") {
   r.status = record::Status::failed;
   r.http_status = 404;
   metrics.observe(r);
-  CHECK(scrape(metrics).values.count(
-            "llmrec_model_requests_total{provider=\"openai\",model=\"gpt-typo\",status=\"failed\"}") == 0);
+  CHECK(scrape(metrics).values.count("llmrec_model_requests_total{provider=\"openai\",model=\"gpt-"
+                                     "typo\",status=\"failed\"}") == 0);
   r.status = record::Status::ok;
   r.http_status = 200;
   metrics.observe(r);
   r.status = record::Status::failed;
   r.http_status = 500;
   metrics.observe(r);
-  CHECK(scrape(metrics).values.at(
-            "llmrec_model_requests_total{provider=\"openai\",model=\"gpt-typo\",status=\"failed\"}") == 1);
+  CHECK(scrape(metrics).values.at("llmrec_model_requests_total{provider=\"openai\",model=\"gpt-"
+                                  "typo\",status=\"failed\"}") == 1);
 }
 
 TEST_CASE("metrics: threads that count while somebody reads") {

@@ -26,8 +26,8 @@ store::Row row_of(const record::Record& r, store::Kind kind) {
 }  // namespace
 
 TEST_CASE("notes: one flat object of texts, whole numbers and booleans") {
-  const auto facts =
-      parse_notes(R"( {"message_persisted": true, "order": "A-\u00e9\n17", "n": -3, "no": false} )");
+  const auto facts = parse_notes(
+      R"( {"message_persisted": true, "order": "A-\u00e9\n17", "n": -3, "no": false} )");
   REQUIRE(facts);
   CHECK(*facts == record::Facts{{"message_persisted", "true"},
                                 {"order", "A-\xc3\xa9\n17"},
@@ -36,9 +36,9 @@ TEST_CASE("notes: one flat object of texts, whole numbers and booleans") {
 }
 
 TEST_CASE("notes: what is something else is refused, and not quoted") {
-  for (const char* json : {"", "{", "[]", "[1]", "1", "\"text\"", "true", "null", "{}", "{\"a\":1}x",
-                           "{\"a\":null}", "{\"a\":1.5}", "{\"a\":{\"canary\":1}}",
-                           "{\"a\":[\"canary\"]}", "{\"\":1}", "{a:1}"}) {
+  for (const char* json :
+       {"", "{", "[]", "[1]", "1", "\"text\"", "true", "null", "{}", "{\"a\":1}x", "{\"a\":null}",
+        "{\"a\":1.5}", "{\"a\":{\"canary\":1}}", "{\"a\":[\"canary\"]}", "{\"\":1}", "{a:1}"}) {
     CAPTURE(json);
     CHECK(!refused(json).empty());
     CHECK(refused(json).find("canary") == std::string::npos);

@@ -34,8 +34,9 @@ TEST_CASE("pages: the dashboard is whole, and asks no other host for anything") 
 
 TEST_CASE("pages: the policy allows the page's own style and script, and no other") {
   const std::string policy = dashboard().policy;
-  CHECK(policy.starts_with("default-src 'none'; base-uri 'none'; form-action 'none'; "
-                           "frame-ancestors 'none'; img-src data:; style-src 'sha256-"));
+  CHECK(
+      policy.starts_with("default-src 'none'; base-uri 'none'; form-action 'none'; "
+                         "frame-ancestors 'none'; img-src data:; style-src 'sha256-"));
   CHECK(policy.find("; connect-src 'self'; script-src 'sha256-") != std::string::npos);
   CHECK(policy.find("unsafe") == std::string::npos);
   const std::string simple = simple_page(200, "t", "m").policy;

@@ -20,7 +20,8 @@ struct Fixture {
     REQUIRE(opened);
     store.emplace(*std::move(opened));
     writer = std::make_unique<store::Writer>(
-        *store, store::WriterHooks{[] { return Instant{}; }, [] { return std::int64_t{0}; }, {}, {}});
+        *store,
+        store::WriterHooks{[] { return Instant{}; }, [] { return std::int64_t{0}; }, {}, {}});
     SiteOptions site_options;
     site_options.store = &*store;
     site_options.writer = writer.get();
@@ -92,7 +93,8 @@ TEST_CASE("site: metrics in both formats") {
   const Response text = f.now(f.request("/metrics"));
   CHECK(text.content_type == "text/plain; version=0.0.4; charset=utf-8");
   CHECK(support::read_metrics(text.body).faults == std::vector<std::string>{});
-  const Response open = f.now(f.request("/metrics", "application/openmetrics-text;version=1.0.0,*/*;q=0.1"));
+  const Response open =
+      f.now(f.request("/metrics", "application/openmetrics-text;version=1.0.0,*/*;q=0.1"));
   CHECK(open.content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8");
   CHECK(support::read_metrics(open.body, true).faults == std::vector<std::string>{});
   CHECK(support::read_metrics(text.body).values.at("process_open_fds") > 2);
@@ -102,7 +104,8 @@ TEST_CASE("site: which page takes which method") {
   Fixture f;
   CHECK(f.now(f.request("/")).content_type == "text/html; charset=utf-8");
   CHECK(f.now(f.request("/", "", "HEAD")).status == 200);
-  for (const char* path : {"/", "/livez", "/metrics", "/stats.json", "/records/req_1", "/nothing"}) {
+  for (const char* path :
+       {"/", "/livez", "/metrics", "/stats.json", "/records/req_1", "/nothing"}) {
     for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "TRACE"}) {
       const Response r = f.now(f.request(path, "", method));
       CHECK(r.status == 405);
@@ -110,7 +113,8 @@ TEST_CASE("site: which page takes which method") {
     }
   }
   CHECK(f.now(f.request("/records/req_1/notes")).allow == "POST");
-  for (const char* path : {"/nothing", "/records/", "/records", "/livez/", "//", "/../livez", "/favicon.ico"}) {
+  for (const char* path :
+       {"/nothing", "/records/", "/records", "/livez/", "//", "/../livez", "/favicon.ico"}) {
     CHECK(f.now(f.request(path)).status == 404);
   }
 }

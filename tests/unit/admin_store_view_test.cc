@@ -34,7 +34,8 @@ struct Open {
     REQUIRE(opened);
     store.emplace(*std::move(opened));
     writer = std::make_unique<store::Writer>(
-        *store, store::WriterHooks{[] { return Instant{}; }, [] { return std::int64_t{0}; }, {}, {}});
+        *store,
+        store::WriterHooks{[] { return Instant{}; }, [] { return std::int64_t{0}; }, {}, {}});
   }
   std::optional<store::Store> store;
   std::unique_ptr<store::Writer> writer;
@@ -75,11 +76,13 @@ TEST_CASE("store view: since leaves out what is older, and has to make sense") {
   Open open(fixture);
   const StoreView view(*open.store);
   const std::int64_t last_ms = fixture.records.back().started_at_us / 1000;
-  const std::string none = "\"calls\":0,\"ok\":0,\"failed\":0,\"aborted\":0,\"interrupted\":0,"
-                           "\"failure_rate\":null";
+  const std::string none =
+      "\"calls\":0,\"ok\":0,\"failed\":0,\"aborted\":0,\"interrupted\":0,"
+      "\"failure_rate\":null";
   CHECK(has(view.stats("1h", at(last_ms + 4'000'000)), "\"unreadable\":0," + none));
   CHECK(!has(view.stats("", at(last_ms + 4'000'000)), "\"unreadable\":0," + none));
-  CHECK(has(view.stats("2026-06-30T10:12:41Z", at(last_ms)), "\"since\":\"2026-06-30T10:12:41.000Z\""));
+  CHECK(has(view.stats("2026-06-30T10:12:41Z", at(last_ms)),
+            "\"since\":\"2026-06-30T10:12:41.000Z\""));
   for (const char* since : {"canary", "-1h", "1", "1h;", "<script>"}) {
     const Response r = view.stats(since, at(last_ms));
     CHECK(r.status == 400);

@@ -56,8 +56,9 @@ TEST_CASE("vitals: as metrics") {
 
 TEST_CASE("vitals: as JSON") {
   Vitals v = some();
-  CHECK(to_json(v).starts_with("{\"status\":\"ok\",\"version\":\"1.2.3\\\"\",\"listening\":[\"listen "
-                               "127.0.0.1:8790\"],\"uptime_s\":61,\"connections_open\":3,"));
+  CHECK(
+      to_json(v).starts_with("{\"status\":\"ok\",\"version\":\"1.2.3\\\"\",\"listening\":[\"listen "
+                             "127.0.0.1:8790\"],\"uptime_s\":61,\"connections_open\":3,"));
   v.draining = true;
   CHECK(to_json(v).starts_with("{\"status\":\"draining\","));
   v.stuck = "loop 0 has not turned for 12 s";

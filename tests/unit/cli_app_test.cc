@@ -332,7 +332,8 @@ TEST_CASE("commands with several words of their own") {
   const auto stats = as<StatsOptions>({"stats", "--by", "model", "--by", "tag:team", "--json"});
   CHECK(stats.by == std::vector<std::string>{"model", "tag:team"});
   CHECK(stats.json);
-  CHECK(error_of({"stats", "--by", "x"}).starts_with("--by: 'x' is none of provider, model, route"));
+  CHECK(
+      error_of({"stats", "--by", "x"}).starts_with("--by: 'x' is none of provider, model, route"));
   CHECK(error_of({"ls", "-f", "-o", "json"}).find("jsonl") != std::string::npos);
   CHECK(error_of({"ls", "-f", "--status", "open"}).find("ended") != std::string::npos);
   CHECK(as<LsOptions>({"ls", "-f"}).follow);

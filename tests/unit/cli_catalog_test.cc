@@ -26,9 +26,9 @@ TEST_CASE("all commands that are promised, each once, each group with members") 
   std::set<std::string> names;
   for (const Command& c : catalog.commands()) CHECK(names.insert(c.name).second);
   for (const char* name :
-       {"serve", "run", "show", "ls", "stats", "export", "retry-safe", "note", "tap", "ca init", "ca show",
-        "ca env", "ca bundle", "db stat", "db verify", "db prune", "db compact", "config check",
-        "doctor", "completions"}) {
+       {"serve",     "run",      "show",       "ls",           "stats",  "export",     "retry-safe",
+        "note",      "tap",      "ca init",    "ca show",      "ca env", "ca bundle",  "db stat",
+        "db verify", "db prune", "db compact", "config check", "doctor", "completions"}) {
     CAPTURE(name);
     CHECK(names.count(name) == 1);
   }
@@ -44,9 +44,12 @@ TEST_CASE("every command settles: a store is found, what is missing is said") {
     const std::string& name = catalog.commands()[i].name;
     CAPTURE(name);
     const Parsed parsed = catalog.settled(i);
-    const bool stops = name == "run" || name == "run" || name == "tap" || name == "db prune" || name == "completions";
+    const bool stops = name == "run" || name == "run" || name == "tap" || name == "db prune" ||
+                       name == "completions";
     CHECK(std::holds_alternative<Stop>(parsed) == stops);
-    if (const auto* o = std::get_if<StatsOptions>(&parsed)) CHECK(o->store == "/home/u/.local/state/llmrec");
-    if (const auto* o = std::get_if<CaOptions>(&parsed)) CHECK(o->serve.ca_dir == "/home/u/.local/state/llmrec/ca");
+    if (const auto* o = std::get_if<StatsOptions>(&parsed))
+      CHECK(o->store == "/home/u/.local/state/llmrec");
+    if (const auto* o = std::get_if<CaOptions>(&parsed))
+      CHECK(o->serve.ca_dir == "/home/u/.local/state/llmrec/ca");
   }
 }

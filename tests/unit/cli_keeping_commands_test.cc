@@ -22,8 +22,8 @@ std::set<std::string> shown(const Command& c) {
 TEST_CASE("what belongs to serve is out of sight, and may still stand in its file") {
   CaOptions ca;
   const Command c = ca_command(CaAction::env, ca);
-  CHECK(shown(c) == std::set<std::string>{"help", "config", "ca-dir", "store", "listen", "shell",
-                                          "bundle"});
+  CHECK(shown(c) ==
+        std::set<std::string>{"help", "config", "ca-dir", "store", "listen", "shell", "bundle"});
   ServeOptions serve;
   for (const Option& option : serve_command(serve).options) {
     CAPTURE(option.name);

@@ -22,7 +22,8 @@ TEST_CASE("every command that looks for records has the same filters") {
   LsOptions ls;
   StatsOptions stats;
   ExportOptions exported;
-  for (const Command& c : {ls_command(ls, 0), stats_command(stats, 0), export_command(exported, 0)}) {
+  for (const Command& c :
+       {ls_command(ls, 0), stats_command(stats, 0), export_command(exported, 0)}) {
     for (const char* name : {"since", "until", "status", "stage", "error", "provider", "model",
                              "tag", "slow", "store"}) {
       INFO(c.name << " --" << name);

@@ -82,10 +82,12 @@ TEST_CASE("run: where the command begins") {
 TEST_CASE("run: the recorder is its own, whatever the surroundings say") {
   const RunOptions o = parsed({"x"}, {{"LLMREC_LISTEN", "0.0.0.0:8790"},
                                       {"LLMREC_CA_DIR", "/llmrec/ca"},
+                                      {"LLMREC_ADMIN", "127.0.0.1:8791"},
                                       {"LLMREC_TRANSPARENT", "127.0.0.1:1"},
                                       {"LLMREC_RECORD", "vllm:8000"}});
   CHECK(o.serve.listen == "127.0.0.1:0");
   CHECK(o.serve.ca_dir == "none");
+  CHECK(o.serve.admin.empty());
   CHECK(o.serve.transparent.empty());
   CHECK(o.serve.record == Words{"vllm:8000"});
   CHECK(o.serve.log_level == LogLevel::warn);

@@ -106,7 +106,7 @@ TEST_CASE("usage is asked for, and nothing else changes") {
 
 TEST_CASE("what cannot be edited safely passes, and a note says why") {
   const auto skipped = [](const std::string& asked, const std::string& why) {
-    for (const std::size_t step : {0, 1, 13}) {
+    for (const std::size_t step : {0U, 1U, 13U}) {
       if (step == 1 && asked.size() > 100'000) continue;
       const Passed p = pass(kEnsure, {{asked, kAnswer}}, step);
       CHECK(p.request == asked);

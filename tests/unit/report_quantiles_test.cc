@@ -36,7 +36,8 @@ TEST_CASE("few values: exact") {
   for (std::size_t i = 0; i < limits::kQuantilesExact; ++i) {
     all.push_back(random() >> (random() % 60));
     q.add(all.back());
-    for (const double share : {0.5, 0.95, 0.99, 1.0}) CHECK(q.at(share) == nearest_rank(all, share));
+    for (const double share : {0.5, 0.95, 0.99, 1.0})
+      CHECK(q.at(share) == nearest_rank(all, share));
   }
 }
 

@@ -21,6 +21,8 @@ TEST_CASE("nothing to divide by is null, and names of strangers are escaped") {
   records[0].model = "a\"b\n\xff";
   records[0].tags = {{"k\"", "v"}};
   const std::string odd = to_json(sample::figures_of(records, {"model", "tag:k\""}));
-  CHECK(odd.find(R"("name":"a\"b\n)" "\xef\xbf\xbd" R"(")") != std::string::npos);
+  CHECK(odd.find(R"("name":"a\"b\n)"
+                 "\xef\xbf\xbd"
+                 R"(")") != std::string::npos);
   CHECK(odd.find(R"("tag:k\"":{)") != std::string::npos);
 }

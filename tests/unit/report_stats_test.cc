@@ -9,8 +9,8 @@
 
 using namespace llmrec;
 using namespace llmrec::report;
-using record::Record, record::Status, record::Stage, record::ErrorType, record::Progress;
 using record::CostSource, record::TapState;
+using record::Record, record::Status, record::Stage, record::ErrorType, record::Progress;
 namespace sample = report::sample;
 
 namespace {
@@ -195,8 +195,9 @@ TEST_CASE("names without end share one group") {
 
 TEST_CASE("periods grow until all fit, lose nothing, and have no gaps") {
   const std::int64_t day_us = 24LL * 3600 * 1'000'000;
-  for (const std::int64_t span_us : std::initializer_list<std::int64_t>{0, 30LL * 60'000'000, 3600LL * 1'000'000, day_us,
-                                     31 * day_us, 3650 * day_us, 9'000'000'000'000'000'000}) {
+  for (const std::int64_t span_us :
+       std::initializer_list<std::int64_t>{0, 30LL * 60'000'000, 3600LL * 1'000'000, day_us,
+                                           31 * day_us, 3650 * day_us, 9'000'000'000'000'000'000}) {
     CAPTURE(span_us);
     std::vector<Record> records;
     for (int i = 0; i <= 100; ++i) {

@@ -31,7 +31,8 @@ TEST_CASE("a day of calls") {
 TEST_CASE("one good call, and none") {
   auto records = sample::day();
   records.resize(1);
-  golden::check("stats_one.txt", sample::plain_text(stats_text(sample::figures_of(records), utc())));
+  golden::check("stats_one.txt",
+                sample::plain_text(stats_text(sample::figures_of(records), utc())));
   CHECK(sample::plain_text(stats_text(sample::figures_of({}), utc())) == "0 calls\n");
 }
 
@@ -42,7 +43,8 @@ TEST_CASE("never wider than the screen, whatever strangers are called") {
     records[i].cost_nano_usd = 9'000'000'000'000'000'000;
     records[i].provider = "\x1b[31m\n" + std::string(70, 'p');
   }
-  const Figures f = sample::figures_of(records, {"model", "provider", "tag:" + std::string(64, 'k')});
+  const Figures f =
+      sample::figures_of(records, {"model", "provider", "tag:" + std::string(64, 'k')});
   for (const std::size_t width : {80U, 200U}) {
     Style style = utc();
     style.width = width;

@@ -28,7 +28,8 @@ inline std::vector<Record> day() {
       r.model = models[n % 3];
       r.provider = n % 3 == 2 ? "anthropic" : "openai";
       if (n % 2 == 1) r.tags = {};
-      if (r.time_to_first_token_ns) *r.time_to_first_token_ns += static_cast<std::int64_t>(n) * 7'000'000;
+      if (r.time_to_first_token_ns)
+        *r.time_to_first_token_ns += static_cast<std::int64_t>(n) * 7'000'000;
       out.push_back(r);
     }
   }

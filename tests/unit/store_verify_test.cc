@@ -70,8 +70,8 @@ TEST_CASE("the child hands back its figures, and rows alone can be walked beside
     CHECK(sound.verdict == Verdict::sound);
     CHECK(sound.check.records == 500);
     CHECK(sound.check.open_rows == 1);
-    const Checked bad =
-        check_in_child(dir.store(), [](Bytes) { return false; }, kWaitMs, depth);
+    const Checked bad = check_in_child(
+        dir.store(), [](Bytes) { return false; }, kWaitMs, depth);
     CHECK(bad.verdict == Verdict::damaged);
     CHECK(bad.check.damaged_rows == 501);
   }

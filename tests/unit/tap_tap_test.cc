@@ -329,6 +329,67 @@ TEST_CASE("tap: no answer at all") {
   CHECK(r.duration_ns == 300 * kNsPerMs);
 }
 
+TEST_CASE("tap: a request on a connection that had ended while it was idle") {
+  struct Row {
+    CloseHow how;
+    const char* verdict;
+  };
+  for (const Row& row : {Row{kNotify, "failed before_first_token stream_interrupted provider"},
+                         Row{kFin, "failed before_first_token stream_interrupted network"},
+                         Row{kReset, "failed before_first_token upstream_reset network"}}) {
+    const auto play = [&](std::size_t piece) {
+      Rig rig;
+      rig.at(0).request(kAskJson).at(100).response(answer("200 OK", kJson));
+      rig.at(200).upstream(row.how).at(300);
+      for (std::size_t at = 0; at < kAskStream.size(); at += piece) {
+        rig.request(kAskStream.substr(at, piece));
+      }
+      rig.at(310).over();
+      REQUIRE(rig.records.size() == 2);
+      return rig.records[1];
+    };
+    const Record r = play(kAskStream.size());
+    CHECK(verdict(r) == row.verdict);
+    CHECK(r.request_bytes == kAskStream.size());
+    CHECK(r.progress == Progress::request_sent);
+    CHECK(r.retry_safety == RetrySafety::safe);
+    CHECK(r.closed_by == Party::upstream);
+    for (const std::size_t piece : {1, 2, 50, 100}) CHECK(play(piece) == r);
+  }
+}
+
+TEST_CASE("tap: what comes to a connection that had ended, whole or not, in any pieces") {
+  const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  std::string many;
+  for (std::size_t i = 0; i < limits::kPipelineMax + 6; ++i) many += get;
+  struct Row {
+    std::string octets;
+    std::size_t calls;
+    const char* last;
+  };
+  for (const Row& row :
+       {Row{kAskStream.substr(0, 40), 1, "failed before_first_token stream_interrupted network"},
+        Row{"\x7f is no method", 1, "failed before_request malformed_request app"},
+        Row{"GET / HTTP/1.1\r\nConnection: close\r\n\r\nmore", 1,
+            "failed before_first_token stream_interrupted network"},
+        Row{many, limits::kPipelineMax + 6,
+            "failed before_first_token stream_interrupted network"}}) {
+    const auto play = [&](std::size_t piece) {
+      Rig rig;
+      rig.at(0).upstream(kFin).at(300);
+      for (std::size_t at = 0; at < row.octets.size(); at += piece) {
+        rig.request(row.octets.substr(at, piece));
+      }
+      rig.at(310).over();
+      return rig.records;
+    };
+    const std::vector<Record> records = play(row.octets.size());
+    REQUIRE(records.size() == row.calls);
+    CHECK(verdict(records.back()) == row.last);
+    for (const std::size_t piece : {1, 7}) CHECK(play(piece) == records);
+  }
+}
+
 TEST_CASE("tap: half a head") {
   SUBCASE("cut in the status line") {
     Rig rig;
