@@ -22,6 +22,7 @@ Recording::Recording(Loop& loop, Instant accepted)
   facts_.tags = settings.tags;
   facts_.budgets = settings.budgets;
   facts_.prices = settings.prices ? &*settings.prices : nullptr;
+  facts_.tokens = &loop.tokens();
 }
 
 void Recording::leave_unopened(std::string_view why) {
@@ -149,6 +150,7 @@ void Recording::on_finished(record::Record&& record) {
     log::debug("record", record.request_id.text() + " " + std::string(record::name(record.status)) +
                              " " + std::string(record::name(record.error_type)));
   }
+  loop_.tokens().learn(record);
   loop_.shared().keep(store::Kind::final, std::move(record));
 }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -39,6 +40,14 @@ HttpMessage ask(Rig& rig, const std::string& head, const std::string& body = "",
   auto messages = answers(got, {head.substr(0, head.find(' '))});
   REQUIRE(messages.size() == 1);
   return messages[0];
+}
+
+// Where many are held at once: a client stays where it was made.
+std::unique_ptr<TlsClient> connected(Rig& rig) {
+  std::unique_ptr<TlsClient> client(
+      new TlsClient({.port = rig.recorder().port_of("admin"), .timeout_ms = kPatienceMs}));
+  REQUIRE(client->connect().has_value());
+  return client;
 }
 
 HttpMessage get_page(Rig& rig, const std::string& path) { return ask(rig, "GET " + path); }
@@ -164,7 +173,7 @@ TEST_CASE("integration admin: what is no request gets an answer, or its end") {
         "HTTP/1.1 421 Misdirected Request");
   CHECK(answer_to("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\n\r\n") ==
         "HTTP/1.1 200 OK");
-  for (const std::size_t split : {1, 7}) {
+  for (const std::size_t split : {std::size_t{1}, std::size_t{7}}) {
     TlsClient client = Rig::connect_to_port(rig.recorder().port_of("admin"));
     REQUIRE(client.send("GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", split));
     client.shut_write();
@@ -175,14 +184,14 @@ TEST_CASE("integration admin: what is no request gets an answer, or its end") {
 
 TEST_CASE("integration admin: a crowd at the port holds up no call") {
   Rig rig(with_admin(answering(play(events(openai::text(words(3)).events)))));
-  std::vector<TlsClient> idle;
+  std::vector<std::unique_ptr<TlsClient>> idle;
   for (int i = 0; i < 80; ++i) {  // more than are let in
-    idle.push_back(Rig::connect_to_port(rig.recorder().port_of("admin")));
-    REQUIRE(idle.back().send("GET /stats.json HTTP/1.1\r\nHost: "));
+    idle.push_back(connected(rig));
+    REQUIRE(idle.back()->send("GET /stats.json HTTP/1.1\r\nHost: "));
   }
   call(rig);
   CHECK(rig.recorder().only_record().status == Status::ok);
-  for (TlsClient& client : idle) client.close();
+  for (const auto& client : idle) client->close();
   CHECK(get_page(rig, "/livez").status == 200);
 }
 
@@ -191,14 +200,14 @@ TEST_CASE(
   Rig rig(with_admin(answering(play(events(openai::text(words(3)).events)))));
   call(rig);
   rig.recorder().wait_for_records(1);
-  std::vector<TlsClient> clients;
+  std::vector<std::unique_ptr<TlsClient>> clients;
   for (int i = 0; i < 40; ++i) {
-    clients.push_back(Rig::connect_to_port(rig.recorder().port_of("admin")));
-    REQUIRE(clients.back().send("GET /stats.json HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    clients.push_back(connected(rig));
+    REQUIRE(clients.back()->send("GET /stats.json HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   }
   int answered = 0;
-  for (TlsClient& client : clients) {
-    const auto messages = answers(client.read_to_end(), {"GET"});
+  for (const auto& client : clients) {
+    const auto messages = answers(client->read_to_end(), {"GET"});
     REQUIRE(messages.size() == 1);
     const int status = messages[0].status;
     CHECK((status == 200 || status == 503));

