@@ -93,6 +93,7 @@ class Server::Connection {
     const auto state = reader_.feed(octets);
     if (state == RequestReader::State::reading) return;
     asked_ = true;
+    arm(limits::kAdminWriteNs);
     if (state == RequestReader::State::refused) {
       return answer(to_http(reader_.refusal(), false));
     }

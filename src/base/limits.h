@@ -324,7 +324,7 @@ inline constexpr std::size_t kAdminConnections = 64;
 inline constexpr std::size_t kAdminHeadOctets = 8 * 1024;
 // Notes of one record: 32 of at most 320 octets, escaped. Past it: 413.
 inline constexpr std::size_t kAdminBodyOctets = 64 * 1024;
-// For a request to come, and for its answer to be taken.
+// For a request to come; for its answer to be made, and again for it to be taken.
 inline constexpr std::int64_t kAdminReadNs = 10'000'000'000;
 inline constexpr std::int64_t kAdminWriteNs = 30'000'000'000;
 // Questions to the store that wait for their turn. Past it: 503.

@@ -11,6 +11,13 @@ namespace {
 
 constexpr std::size_t kAnyDescriptors = 1024;  // decides how many sessions fit, which is not asked
 
+Result<void> check_admin(const cli::ServeOptions& o) {
+  if (o.admin.empty()) return {};
+  const auto address = net::parse_listen_address(o.admin);
+  if (!address) return Error{address.error().code, "--admin: " + address.error().detail};
+  return {};
+}
+
 Result<void> check_files(const cli::ServeOptions& o) {
   for (const std::string& file : o.upstream_ca) {
     if (::access(file.c_str(), R_OK) != 0) {
@@ -39,9 +46,10 @@ int config_check(const cli::ConfigOptions& o, cli::Streams& streams) {
   const auto settings = make_settings(o.serve, kAnyDescriptors);
   const auto listen = net::parse_listen_address(o.serve.listen);
   const auto files = check_files(o.serve);
+  const auto admin = check_admin(o.serve);
   for (const Error* error :
        {settings ? nullptr : &settings.error(), listen ? nullptr : &listen.error(),
-        files ? nullptr : &files.error()}) {
+        files ? nullptr : &files.error(), admin ? nullptr : &admin.error()}) {
     if (error == nullptr) continue;
     cli::complain(error->detail, streams);
     return cli::kUsageError;

@@ -259,7 +259,10 @@ int serve(const cli::ServeOptions& options, const OnReady& on_ready) {
     return complain(loops.error(), usage ? kUsage : kCannotStart);
   }
   auto admin_socket = listen_for_admin(options);
-  if (!admin_socket) return complain(admin_socket.error(), kCannotStart);
+  if (!admin_socket) {
+    const bool usage = admin_socket.error().code == Code::bad_argument;
+    return complain(admin_socket.error(), usage ? kUsage : kCannotStart);
+  }
   auto store = open_store(options);
   if (!store) return complain(store.error(), kNoStore);
   if (auto made = make_tls(options, shared); !made) return complain(made.error(), kCannotStart);

@@ -194,19 +194,34 @@ class ZstdDecoder final : public BlockDecoder {
   bool ready() const { return ready_; }
 
  private:
+  // A call that meets damage forgets what it had decoded before it, and a frame that is all there
+  // is taken in one go. So a call gets what is inside, or what makes one block, and no more.
   Step step(Bytes coded, char* out, std::size_t room) override {
+    if (full_) {
+      const Step s = run({}, out, room);
+      if (s.produced != 0 || coded.empty() || failed(s.status)) return s;
+    }
+    return run(coded.substr(0, wanted_), out, room);
+  }
+
+  Step run(Bytes coded, char* out, std::size_t room) {
+    constexpr std::size_t kBlockHeader = 3;
     ZSTD_inBuffer in{coded.data(), coded.size(), 0};
     ZSTD_outBuffer to{out, room, 0};
     const std::size_t rc = ZSTD_decompressStream(stream_, &to, &in);
-    DecodeStatus status = rc == 0 ? DecodeStatus::ended : DecodeStatus::ok;
+    full_ = to.pos == room;
     if (ZSTD_isError(rc) != 0) {
       const bool window = ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge;
-      status = window ? DecodeStatus::window : DecodeStatus::error;
+      return {window ? DecodeStatus::window : DecodeStatus::error, in.pos, to.pos};
     }
-    return {status, in.pos, to.pos};
+    // What it asks for is a block and the header of the next.
+    wanted_ = rc > kBlockHeader ? rc - kBlockHeader : 1;
+    return {rc == 0 ? DecodeStatus::ended : DecodeStatus::ok, in.pos, to.pos};
   }
 
   ZSTD_DStream* stream_;
+  std::size_t wanted_ = 1;  // octets of the next call
+  bool full_ = false;       // there may be more output inside
   bool ready_ = false;
 };
 
@@ -296,8 +311,9 @@ std::unique_ptr<DecoderChain> DecoderChain::make(Bytes content_encoding_value,
 }
 
 DecodeStatus DecoderChain::feed(Bytes coded, ByteSink& sink) noexcept {
-  const DecodeStatus status = feed_stage(0, coded, sink);
-  if (failed(status) || stages_.empty()) return status;
+  if (failed(status_)) return status_;
+  status_ = feed_stage(0, coded, sink);
+  if (failed(status_) || stages_.empty()) return status_;
   return complete() ? DecodeStatus::ended : DecodeStatus::ok;
 }
 

@@ -3,6 +3,8 @@
 // Knows no HTTP: the caller brings the value of Content-Encoding.
 // Owned by one message; one thread. All output of a feed is handed on in that feed, so that a
 // flushed event stream is seen as it was flushed.
+// What comes out does not depend on how the input is cut. One exception: how much of a damaged br
+// stream is handed on before the damage is noticed, which is the library's affair.
 // Memory: zlib 40 KiB, br up to 16 MiB (its largest plain window), zstd up to 8 MiB and a block.
 // Output is capped by limits::kDecodedMax and limits::kDecodeRatioMax.
 #pragma once
@@ -75,6 +77,7 @@ class DecoderChain {
 
   std::vector<std::unique_ptr<Decoder>> stages_;  // in the order of undoing
   std::uint64_t copied_ = 0;
+  DecodeStatus status_ = DecodeStatus::ok;
 };
 
 // Some servers gzip without saying so; the magic number of RFC 1952 §2.3.1 tells.

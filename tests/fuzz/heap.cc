@@ -11,7 +11,8 @@
 #define LLMREC_ASAN 1
 #endif
 #if defined(LLMREC_ASAN)
-#include <sanitizer/allocator_interface.h>
+// g++ 12 comes without its header.
+extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
 namespace llmrec::fuzz {

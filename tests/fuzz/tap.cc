@@ -50,6 +50,7 @@ std::vector<Block> blocks_of(fuzz::Input input) {
                                                kNsPerUs,
                                                700 * kNsPerSecond};
   std::vector<Block> out;
+  std::array<bool, 2> ended{};  // no octets come behind an end
   while (!input.empty() && out.size() < 512) {
     const std::uint8_t what = input.byte();
     Block block;
@@ -58,6 +59,7 @@ std::vector<Block> blocks_of(fuzz::Input input) {
     const unsigned end = what >> 2 & 7U;
     if (end != 0 && end <= static_cast<unsigned>(CloseHow::timeout)) {
       block.end = static_cast<CloseHow>(end);
+      ended[what & 1U] = true;
     } else {
       const Bytes octets = input.take(input.number());
       if ((what & 2U) != 0) {
@@ -67,6 +69,7 @@ std::vector<Block> blocks_of(fuzz::Input input) {
       } else {
         block.octets = octets;
       }
+      if (ended[what & 1U]) continue;
     }
     out.push_back(std::move(block));
   }
@@ -248,6 +251,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   LLMREC_PROMISE(whole.grew < (coded ? 52U : 3U) * 1024 * 1024);
   for (const Record& r : whole.records) check(r);
 
+  // How much the library for br hands out before it notices damage depends on the cut.
+  const bool damaged_br =
+      holds(blocks, "br") &&
+      std::any_of(whole.records.begin(), whole.records.end(),
+                  [](const Record& r) { return r.tap_reason == "content_decoding_failed"; });
+  if (damaged_br) return 0;
   const Played octets = play(options, blocks, fuzz::kOctets, false, takes_all);
   fuzz::expect_same(text(octets.records), text(whole.records), "octet by octet as in one piece");
   const Played pieces = play(options, blocks, cut + 2, true, takes_all);

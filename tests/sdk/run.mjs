@@ -101,11 +101,13 @@ async function startRecorder(home, hosts, tlsPort) {
 const PLAN = [];
 for (const [s, sdk] of Object.entries(SDKS)) {
   for (const [c, kase] of Object.entries(CASES)) {
-    if (kase.only?.(sdk) ?? true) PLAN.push({ id: `t${String(PLAN.length).padStart(4, '0')}`, sdkName: s, caseName: c, sdk, kase });
+    PLAN.push({ id: `t${String(PLAN.length).padStart(4, '0')}`, sdkName: s, caseName: c, sdk, kase });
   }
 }
 
-function runSdks({ run, set, node, env, base }, provider) {
+const planOf = (node) => PLAN.filter(({ sdk, kase }) => kase.only?.(sdk, node) ?? true);
+
+function runSdks({ major, run, set, node, env, base }, provider) {
   const child = fork(path.join(dir, set, 'client.mjs'), { execPath: node, env: { ...clean(), ...env }, stdio: 'inherit' });
   const outcomes = new Map();
   const unhandled = [];
@@ -117,7 +119,7 @@ function runSdks({ run, set, node, env, base }, provider) {
   });
   child.send({
     base,
-    calls: PLAN.map(({ id, sdkName, sdk, caseName, kase }) => ({
+    calls: planOf(major).map(({ id, sdkName, sdk, caseName, kase }) => ({
       sdk: sdkName, host: sdk.host, model: `${id}-${run}`, prompt: `${run}: ${sdkName}, ${caseName}`, retries: 0, ...kase.call,
     })),
   });
@@ -131,10 +133,14 @@ function runSdks({ run, set, node, env, base }, provider) {
 
 function differs(wanted, got) {
   if (wanted instanceof RegExp) return !wanted.test(got);
-  return !isDeepStrictEqual(wanted, got);
+  if (Array.isArray(wanted) && Array.isArray(got)) {
+    return wanted.length !== got.length || wanted.some((one, i) => differs(one, got[i]));
+  }
+  if (!wanted || !got || typeof wanted !== 'object') return !isDeepStrictEqual(wanted, got);
+  return Object.keys({ ...wanted, ...got }).some((key) => differs(wanted[key], got[key]));
 }
 
-function judgeRecords(step, wanted, records, sdk, mode) {
+function judgeRecords(wanted, records, sdk, mode) {
   const wrong = [];
   if (records.length !== wanted.length) wrong.push(`${records.length} records, not ${wanted.length}`);
   records.slice(0, wanted.length).forEach((record, i) => {
@@ -143,16 +149,18 @@ function judgeRecords(step, wanted, records, sdk, mode) {
     if (all.retry_of) all.retry_of = records[i - 1]?.request_id;
     for (const [key, value] of Object.entries(all)) {
       if (differs(value, record[key])) {
-        wrong.push(`record ${i + 1}: ${key} is ${JSON.stringify(record[key])}, not ${value instanceof RegExp ? value : JSON.stringify(value)}`);
+        wrong.push(`record ${i + 1}: ${key} is ${JSON.stringify(record[key])}, not ${JSON.stringify(value, (_, v) => (v instanceof RegExp ? String(v) : v))}`);
       }
     }
   });
   return wrong;
 }
 
-// Requests as the provider got them, but for what has to be another.
+// Requests as the provider got them, but for what has to be another: Host, our names for the calls,
+// and the ids that the AI SDK makes up for calls that have none.
 const requestsOf = (provider, model, run) => (provider.requests.get(model) ?? []).map(({ head, body }) =>
-  `${head.replace(/^host:.*$/im, 'Host')}\n\n${body}`.replaceAll(run, 'RUN'));
+  `${head.replace(/^host:.*$/im, 'Host')}\n\n${body}`.replaceAll(run, 'RUN')
+    .replace(/"id":"[A-Za-z0-9]{16}"/g, '"id":"made up"'));
 
 function judge(step, past, through, provider, records) {
   const { id, sdk, kase } = step;
@@ -169,7 +177,7 @@ function judge(step, past, through, provider, records) {
     wrong.push(`requests past it    ${JSON.stringify(askedA)}`, `requests through it ${JSON.stringify(askedB)}`);
   }
   const own = records.filter((r) => r.model === b).sort((x, y) => (x.request_id < y.request_id ? -1 : 1));
-  wrong.push(...judgeRecords(step, kase.records(sdk), own, sdk, through.mode));
+  wrong.push(...judgeRecords(kase.records(sdk), own, sdk, through.mode));
   return wrong;
 }
 
@@ -180,6 +188,12 @@ const shown = (out) => {
 };
 
 // --- All of it -----------------------------------------------------------------------------------
+
+// One for each SDK and each pair of runs, of which only one goes through the recorder.
+function letterOf(model) {
+  const sdk = Object.keys(SDKS).indexOf(PLAN.find((step) => model.startsWith(step.id)).sdkName);
+  return String.fromCharCode((model.endsWith('20') ? 65 : 97) + sdk);
+}
 
 async function main() {
   const problem = install('node-20');
@@ -192,13 +206,13 @@ async function main() {
   const steps = new Map(PLAN.map((step) => [step.id, step]));
   const provider = new Provider((model) => {
     const { sdk, kase } = steps.get(model.slice(0, 5));
-    return kase.answers(sdk, provider, model);
+    return kase.answers(sdk, provider, model, letterOf(model));
   });
   const ports = await provider.listen(secure);
   const recorder = await startRecorder(home, hosts, ports.tls);
   const same = (url) => Object.fromEntries(hosts.map((host) => [host, url]));
 
-  const old = { set: 'node-20', node: process.execPath };
+  const old = { set: 'node-20', node: process.execPath, major: parseInt(process.versions.node) };
   const pairs = [[
     { ...old, run: 'past-20', base: same(`http://127.0.0.1:${ports.clear}`) },
     { ...old, run: 'thru-20', base: recorder.bases, mode: 'reverse', title: `base URL, Node ${process.versions.node}` },
@@ -210,7 +224,7 @@ async function main() {
     console.log(`proxy: not tried: ${no ?? `there is no package ${arch}`}`);
   } else {
     const version = execFileSync(node, ['--version']).toString().trim().slice(1);
-    const own = { set: 'newest', node };
+    const own = { set: 'newest', node, major: parseInt(version) };
     pairs.push([
       { ...own, run: 'past-26', base: same(`https://localhost:${ports.tls}`), env: { NODE_EXTRA_CA_CERTS: path.join(home, 'ca.pem') } },
       { ...own, run: 'thru-26', mode: 'connect', title: `proxy, Node ${version}`,
@@ -224,13 +238,15 @@ async function main() {
   provider.close();
 
   let failed = 0;
+  let tried = 0;
   for (const [past, through] of pairs) {
     console.log(`\n${through.title}`);
     if (!isDeepStrictEqual(past.unhandled, through.unhandled)) {
       failed += 1;
       console.log(`  unhandled past it ${JSON.stringify(past.unhandled)}, through it ${JSON.stringify(through.unhandled)}`);
     }
-    for (const step of PLAN) {
+    for (const step of planOf(past.major)) {
+      tried += 1;
       const wrong = judge(step, past, through, provider, records);
       const out = past.outcomes.get(`${step.id}-${past.run}`);
       console.log(`  ${wrong.length > 0 ? 'FAIL' : 'ok  '} ${step.sdkName.padEnd(17)}${step.caseName.padEnd(20)}${shown(out)}`);
@@ -238,7 +254,7 @@ async function main() {
       failed += wrong.length > 0;
     }
   }
-  console.log(`\n${pairs.length * PLAN.length} tried, ${failed} failed`);
+  console.log(`\n${tried} tried, ${failed} failed`);
   process.exit(failed > 0 ? 1 : 0);
 }
 

@@ -319,6 +319,42 @@ TEST_CASE("decode: another coding than announced, and damage") {
   CHECK(sink.text.empty());
 }
 
+TEST_CASE("decode: what comes before damage comes for every cut") {
+  const std::string text = sample(400) + noise(200);
+  // Blocks that a server flushed, and a frame that tells its size.
+  std::string blocks;
+  ZSTD_CCtx* c = ZSTD_createCCtx();
+  ZSTD_CCtx_setParameter(c, ZSTD_c_checksumFlag, 1);
+  for (std::size_t at = 0; at < text.size(); at += 60) {
+    char room[1024];
+    const Bytes part = Bytes(text).substr(at, 60);
+    ZSTD_inBuffer in{part.data(), part.size(), 0};
+    ZSTD_outBuffer to{room, sizeof room, 0};
+    ZSTD_compressStream2(c, &to, &in, at + 60 < text.size() ? ZSTD_e_flush : ZSTD_e_end);
+    blocks.append(room, to.pos);
+  }
+  std::string sized(ZSTD_compressBound(text.size()), '\0');
+  sized.resize(ZSTD_compress2(c, sized.data(), sized.size(), text.data(), text.size()));
+  ZSTD_freeCCtx(c);
+  struct Row {
+    Coding coding;
+    std::string coded;
+  };
+  std::mt19937 random(7);
+  for (const Row& row :
+       {Row{Coding::zstd, blocks}, Row{Coding::zstd, sized}, Row{Coding::zstd, sized + blocks},
+        Row{Coding::gzip, gzip(text, 60)}, Row{Coding::deflate, deflate_all(text, 15, 60)}}) {
+    const Outcome good = decode_every_cut(row.coding, row.coded);
+    CHECK(good.text.substr(0, text.size()) == text);
+    CHECK(good.complete);
+    for (int i = 0; i < 40; ++i) {
+      std::string coded = row.coded;
+      coded[random() % coded.size()] ^= static_cast<char>(1U << random() % 8);
+      decode_every_cut(row.coding, coded);
+    }
+  }
+}
+
 TEST_CASE("decode: bombs stop at the caps, in bounded memory") {
   const std::string zeros(std::size_t{80} << 20, '\0');
   const std::string plain = noise(std::size_t{70} << 20);
@@ -438,6 +474,20 @@ TEST_CASE("decode: a chain is undone from right to left") {
     CHECK(copied.text == "abc");
     CHECK(copy->complete());
   }
+}
+
+TEST_CASE("decode: a chain that has failed stays so, whatever still comes") {
+  Bytes unknown;
+  const auto chain = DecoderChain::make("gzip, gzip", unknown);
+  REQUIRE(chain != nullptr);
+  Text sink;
+  const std::string coded = gzip("this is no gzip, but what is around it is") + gzip(gzip("x"));
+  const std::size_t cut = coded.size() - gzip(gzip("x")).size();
+  CHECK(chain->feed(Bytes(coded).substr(0, cut), sink) == DecodeStatus::error);
+  CHECK(chain->feed(Bytes(coded).substr(cut), sink) == DecodeStatus::error);
+  CHECK(chain->feed("", sink) == DecodeStatus::error);
+  CHECK_FALSE(chain->complete());
+  CHECK(sink.text.empty());
 }
 
 TEST_CASE("decode: a sink that throws is an error, not a crash") {

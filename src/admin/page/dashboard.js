@@ -15,7 +15,7 @@
     for (const [name, value] of Object.entries(attributes || {})) {
       if (value !== null && value !== undefined) node.setAttribute(name, value);
     }
-    node.append(...children.flat().filter((c) => c !== null && c !== undefined));
+    node.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined));
     return node;
   }
   const el = (tag, attributes, ...children) => put(document.createElement(tag), attributes, children);
@@ -32,10 +32,10 @@
     if (ms < 60000) return `${(ms / 1000).toFixed(1)} s`;
     return `${Math.floor(ms / 60000)} min ${Math.round((ms % 60000) / 1000)} s`;
   }
-  function money(usd) {
+  function money(usd, inTable) {
     if (usd === 0) return '$0';
     if (usd >= 1) return `$${usd.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
-    return `$${usd.toFixed(usd >= 0.01 ? 4 : 6)}`;
+    return `$${usd.toFixed(usd >= (inTable ? 0.0001 : 0.01) ? 4 : 6)}`;
   }
   function octets(n) {
     const units = ['bytes', 'KiB', 'MiB', 'GiB'];
@@ -243,8 +243,8 @@
           el('td', { class: 'rate' }, el('div', {}, bar([['failed', (g.failure_rate || 0) / most]]), zero(g.failed, share(g.failure_rate)))),
           el('td', {}, zero(g.interrupted, count(g.interrupted))), el('td', { class: 'wide' }, zero(g.aborted, count(g.aborted))),
           el('td', { class: 'wide' }, time(t.p50)), el('td', {}, time(t.p95)), el('td', { class: 'wide' }, time(t.p99)),
-          el('td', { class: 'wide' }, zero(g.usage_missing, share(g.missing_usage_rate))), el('td', { class: 'wide' }, money(g.cost_usd.total)),
-          el('td', { class: 'wide' }, zero(g.cost_usd.wasted, money(g.cost_usd.wasted))));
+          el('td', { class: 'wide' }, zero(g.usage_missing, share(g.missing_usage_rate))), el('td', { class: 'wide' }, money(g.cost_usd.total, true)),
+          el('td', { class: 'wide' }, zero(g.cost_usd.wasted, money(g.cost_usd.wasted, true))));
       }))));
   }
 
