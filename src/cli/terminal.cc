@@ -78,9 +78,9 @@ void complain(const std::string& what, Streams& streams) {
 
 void complain_of_unreadable(std::size_t records, Streams& streams) {
   if (records == 0) return;
-  complain("records left out because they are damaged or of a newer llmrec: " +
-               std::to_string(records),
-           streams);
+  complain(
+      "records left out because they are damaged or of a newer llmrec: " + std::to_string(records),
+      streams);
 }
 
 int complain_of_store(const Error& error, Streams& streams) {

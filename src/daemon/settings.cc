@@ -132,8 +132,8 @@ Result<net::Settings> make_settings(const cli::ServeOptions& options, std::size_
                .first_token_ns = options.first_token_timeout_ns,
                .idle_ns = options.idle_timeout_ns,
                .total_ns = options.total_timeout_ns};
-  const std::size_t reserved = limits::kReservedDescriptors +
-                               (options.admin.empty() ? 0 : limits::kAdminConnections);
+  const std::size_t reserved =
+      limits::kReservedDescriptors + (options.admin.empty() ? 0 : limits::kAdminConnections);
   const std::size_t usable =
       descriptors > 2 * reserved ? descriptors - reserved : limits::kReservedDescriptors;
   s.sessions_max = usable / limits::kDescriptorsPerSession;

@@ -148,9 +148,10 @@ TEST_CASE("integration privacy: no secret comes out anywhere") {
       outputs["show " + r.request_id.text() + form] = done.out + done.err;
     }
   }
-  for (const std::string& path : {std::string("/"), std::string("/metrics"), std::string("/healthz"),
-                                  std::string("/stats.json?since=1h"), std::string("/records/last"),
-                                  std::string("/canarypath?canaryquery")}) {
+  for (const std::string& path :
+       {std::string("/"), std::string("/metrics"), std::string("/healthz"),
+        std::string("/stats.json?since=1h"), std::string("/records/last"),
+        std::string("/canarypath?canaryquery")}) {
     for (const char* accept : {"*/*", "text/html,*/*;q=0.1", "application/openmetrics-text"}) {
       TlsClient client = Rig::connect_to_port(rig.recorder().port_of("admin"));
       REQUIRE(client.send("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nAccept: " + accept +
