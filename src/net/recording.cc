@@ -144,6 +144,8 @@ std::optional<tap::Relation> Recording::on_asked(tap::Asking&& asking, Instant n
   return loop_.shared().relate(asking, now);
 }
 
+void Recording::on_rejected(const RecordId& id) { loop_.shared().rejected(id); }
+
 void Recording::on_finished(record::Record&& record) {
   if (edits_) note_edits(record);
   if (log::enabled(log::Level::debug)) {

@@ -68,6 +68,7 @@ class Recording final : private tap::TapHost {
   std::unique_ptr<tap::BodyDigest> digest() override;
   bool usage_ensured(const RecordId& id) override { return edits_ && edits_->ensured(id); }
   std::optional<tap::Relation> on_asked(tap::Asking&& asking, Instant now) override;
+  void on_rejected(const RecordId& id) override;
   void note_edits(record::Record& record);
   void record_unused(const Ends& ends);
 

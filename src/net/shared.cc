@@ -55,6 +55,11 @@ std::optional<tap::Relation> Shared::relate(const tap::Asking& asking, Instant n
   return relation;
 }
 
+void Shared::rejected(const RecordId& id) {
+  const std::lock_guard lock(relations_mutex_);
+  relations_.finished(id, false);
+}
+
 bool Shared::is_ours(const relay::IpAddress& ip, std::uint16_t port) const {
   for (const Address& a : listening) {
     if (a.port != port) continue;

@@ -125,6 +125,7 @@ class Shared {
   std::unique_ptr<tap::BodyDigest> digest() const;
   // Which earlier call this one tries again; the calls whose tool results it carries learn of it.
   std::optional<tap::Relation> relate(const tap::Asking&, Instant now);
+  void rejected(const RecordId&);
 
  private:
   std::mutex ids_mutex_;

@@ -50,7 +50,7 @@ class Relations {
   // whatever came of that call; the same body does where the client says that it tries again, or
   // where that call failed: asking the same thing twice is no retry by itself.
   std::optional<Relation> ask(const Asking&, Instant now);
-  // `well`: nobody has a reason to try it again.
+  // `well`: nobody has a reason to try it again. May be told early, and again at the end.
   void finished(const RecordId& id, bool well);
 
   // Those of `ids` that were not asked about before.

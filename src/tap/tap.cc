@@ -159,6 +159,7 @@ class Tap::ResponseSide final : public wire::Http1Handler {
   wire::BodyRule on_head(const wire::Http1Head& head) override {
     if (current_ == nullptr || interim_) return wire::BodyRule::by_framing;
     current_->response_head(head, tap_.now_);
+    if (head.status >= 400) tap_.host_.on_rejected(current_->id());
     if (head.status == 101) {
       current_->upgraded();
       tap_.request_->set_opaque();

@@ -26,10 +26,12 @@ class TapHost {
   virtual void on_finished(record::Record&&) = 0;
   // For the fingerprint of a request; null: none is made.
   virtual std::unique_ptr<BodyDigest> digest() { return nullptr; }
-  // A request is whole. Whether it goes on asking for usage, whatever it says here.
+  // Whether this request, which is whole, goes on asking for usage whatever it says here.
   virtual bool usage_ensured(const RecordId&) { return false; }
-  // The earlier call that it tries again.
+  // A request is whole: the earlier call that it tries again.
   virtual std::optional<Relation> on_asked(Asking&&, Instant) { return std::nullopt; }
+  // The head of the answer is an error. Clients try again without waiting for the rest of it.
+  virtual void on_rejected(const RecordId&) {}
 };
 
 class Tap {

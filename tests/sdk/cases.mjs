@@ -46,7 +46,7 @@ export const SDKS = {
   anthropic: ANTHROPIC,
   gemini: GEMINI,
   cohere: COHERE,
-  mistral: { ...MISTRAL, triesForEver: true, losesSignal: true },
+  mistral: { ...MISTRAL, triesForEver: true },
   'ai openai': RESPONSES,
   'ai openai chat': CHAT,
   'ai anthropic': ANTHROPIC,
@@ -154,8 +154,6 @@ export const CASES = {
       error_category: golden(sdk.event).error_category, error_event_received: golden(sdk.event).error_event_received }],
   },
   aborted: {
-    // Its Request is all that holds the signal, and older Nodes collect it: the abort is lost.
-    only: (sdk, node) => node >= 22 || !sdk.losesSignal,
     call: { abort: true },
     answers: (sdk, provider) => [[...upTo(sdk.text, FIRST), provider.hold]],
     outcome: (out) => out.text === FIRST && !out.finish,

@@ -172,7 +172,9 @@ async function mistral({ base, model, prompt, tools, json, retries, signal }, ou
   });
   const messages = [{ role: 'user', content: prompt }];
   const ask = { model, messages, ...(tools && { tools: FUNCTIONS }) };
-  const options = { fetchOptions: { signal } };
+  // It holds a signal by nothing but a Request of its own, which is collected: the abort is lost,
+  // with and without a recorder. So this one leaves by ending the loop.
+  const options = {};
   if (json) {
     const whole = await client.chat.complete(ask, options);
     sum(out, whole.choices[0].message.content);
@@ -185,6 +187,7 @@ async function mistral({ base, model, prompt, tools, json, retries, signal }, ou
       const [choice] = data.choices;
       const content = choice?.delta.content;
       for (const part of Array.isArray(content) ? content : [{ text: content }]) sum(out, part.text);
+      if (signal.aborted) return;
       calls.push(...(choice?.delta.toolCalls ?? []));
       out.finish = choice?.finishReason ?? out.finish;
       out.usage = data.usage ?? out.usage;
