@@ -79,10 +79,8 @@ bool AnswerReader::nothing_said() const {
 
 void AnswerReader::lose(std::string_view why) {
   if (lost_) return;
-  lost_ = true;
+  lost_ = true;  // may be said from within the decoder, which must outlive its own call
   documents_.drop();
-  decoder_.reset();
-  messages_.reset();
   events_.on_content_lost(why);
 }
 
@@ -90,6 +88,10 @@ void AnswerReader::feed(Bytes coded) {
   if (lost_ || finished_ || coded.empty()) return;
   if (!coding_settled_) sniff_coding(coded);
   if (coding_settled_ && !lost_) feed_decoder(coded);
+  if (lost_) {
+    decoder_.reset();
+    messages_.reset();
+  }
 }
 
 // Some gateways send gzip and do not say so.
@@ -122,6 +124,7 @@ void AnswerReader::feed_decoder(Bytes coded) {
 }
 
 void AnswerReader::on_bytes(Bytes plain) {
+  if (lost_) return;
   if (undecided()) {
     if (typed_ == Type::event_stream && !refused()) {
       framing_ = Framing::event_stream;

@@ -26,7 +26,10 @@ void RequestBody::feed(Bytes coded) {
 }
 
 void RequestBody::on_bytes(Bytes plain) {
-  if (json_->feed(plain) == wire::JsonState::too_deep) lose("request_json_too_deep");
+  const wire::JsonState state = json_->feed(plain);
+  if (state == wire::JsonState::too_deep) lose("request_json_too_deep");
+  // How much of its last string was told before the fault depends on the cut.
+  if (state == wire::JsonState::bad) asked_ = {};
 }
 
 void RequestBody::lose(std::string_view why) {

@@ -66,7 +66,8 @@ class JsonSink {
   // An object or array begins at a named path; `position` is its index in the array around it.
   virtual void on_enter(std::uint16_t /*slot*/, std::uint32_t /*position*/) {}
   virtual void on_leave(std::uint16_t /*slot*/) {}
-  // Unescaped, in parts that may cut a UTF-8 sequence; the last part may be empty.
+  // Unescaped, in parts that may cut a UTF-8 sequence; the last part may be empty. Of a text that
+  // turns bad inside a string, how much of that string was told depends on how it was fed.
   virtual void on_string(std::uint16_t /*slot*/, Bytes /*part*/, bool /*last*/) {}
   virtual void on_int(std::uint16_t /*slot*/, std::int64_t) {}
   // A fraction, an exponent, or an integer beyond int64. Finite; an overflow is the largest double.

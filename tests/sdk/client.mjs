@@ -15,7 +15,10 @@ import { z } from 'zod';
 const KEY = 'made-up-key';
 const TOOLS = ['find_animal', 'get_weather'];
 const SCHEMA = { type: 'object', properties: { kind: { type: 'string' } } };
-const FUNCTIONS = TOOLS.map((name) => ({ type: 'function', function: { name, parameters: SCHEMA } }));
+const FUNCTIONS = TOOLS.map((name) => ({
+  type: 'function',
+  function: { name, parameters: SCHEMA },
+}));
 const RESULT = 'found';
 
 const sum = (out, text) => {
@@ -38,7 +41,9 @@ async function openaiChat({ base, model, prompt, tools, json, retries, signal },
   for (let turn = 0; turn === 0 || (turn === 1 && out.calls.length > 0); ++turn) {
     const calls = [];
     const stream = await client.chat.completions.create(
-      { ...ask, stream: true, stream_options: { include_usage: true } }, { signal });
+      { ...ask, stream: true, stream_options: { include_usage: true } },
+      { signal },
+    );
     for await (const chunk of stream) {
       const [choice] = chunk.choices;
       sum(out, choice?.delta.content);
@@ -59,8 +64,15 @@ async function openaiResponses({ base, model, prompt, tools, json, retries, sign
   const client = new OpenAI({ apiKey: KEY, maxRetries: retries, baseURL: base && `${base}/v1` });
   const input = [{ role: 'user', content: prompt }];
   const ask = { model, input };
-  if (tools) ask.tools = TOOLS.map((name) => ({ type: 'function', name, parameters: SCHEMA, strict: false }));
-  const whole = (response) => Object.assign(out, { finish: response.status, usage: response.usage });
+  if (tools)
+    ask.tools = TOOLS.map((name) => ({
+      type: 'function',
+      name,
+      parameters: SCHEMA,
+      strict: false,
+    }));
+  const whole = (response) =>
+    Object.assign(out, { finish: response.status, usage: response.usage });
   if (json) {
     const response = await client.responses.create(ask, { signal });
     sum(out, response.output_text);
@@ -72,9 +84,14 @@ async function openaiResponses({ base, model, prompt, tools, json, retries, sign
       if (event.type === 'response.output_text.delta') sum(out, event.delta);
       if (event.type === 'response.completed') whole(event.response);
       if (event.type === 'error' || event.type === 'response.failed') out.events.push(event);
-      if (event.type !== 'response.output_item.done' || event.item.type !== 'function_call') continue;
+      if (event.type !== 'response.output_item.done' || event.item.type !== 'function_call')
+        continue;
       out.calls.push([event.item.call_id, event.item.name, JSON.parse(event.item.arguments)]);
-      input.push(event.item, { type: 'function_call_output', call_id: event.item.call_id, output: RESULT });
+      input.push(event.item, {
+        type: 'function_call_output',
+        call_id: event.item.call_id,
+        output: RESULT,
+      });
     }
   }
 }
@@ -97,16 +114,25 @@ async function anthropic({ base, model, prompt, tools, json, retries, signal }, 
     out.calls.push(...calls.map((c) => [c.id, c.name, c.input]));
     Object.assign(out, { finish: message.stop_reason, usage: message.usage });
     messages.push({ role: 'assistant', content: message.content });
-    messages.push({ role: 'user', content: calls.map((c) => ({ type: 'tool_result', tool_use_id: c.id, content: RESULT })) });
+    messages.push({
+      role: 'user',
+      content: calls.map((c) => ({ type: 'tool_result', tool_use_id: c.id, content: RESULT })),
+    });
   }
 }
 
 async function gemini({ base, model, prompt, tools, json, retries, signal }, out) {
-  const options = { ...(base && { baseUrl: base }), ...(retries && { retryOptions: { attempts: retries + 1, initialDelay: 0 } }) };
+  const options = {
+    ...(base && { baseUrl: base }),
+    ...(retries && { retryOptions: { attempts: retries + 1, initialDelay: 0 } }),
+  };
   const client = new GoogleGenAI({ apiKey: KEY, httpOptions: options });
   const contents = [{ role: 'user', parts: [{ text: prompt }] }];
   const config = { abortSignal: signal };
-  if (tools) config.tools = [{ functionDeclarations: TOOLS.map((name) => ({ name, parametersJsonSchema: SCHEMA })) }];
+  if (tools)
+    config.tools = [
+      { functionDeclarations: TOOLS.map((name) => ({ name, parametersJsonSchema: SCHEMA })) },
+    ];
   const read = (part) => {
     const candidate = part.candidates?.[0];
     for (const piece of candidate?.content?.parts ?? []) sum(out, piece.text);
@@ -120,20 +146,29 @@ async function gemini({ base, model, prompt, tools, json, retries, signal }, out
   }
   for (let turn = 0; turn === 0 || (turn === 1 && out.calls.length > 0); ++turn) {
     const calls = [];
-    for await (const part of await client.models.generateContentStream({ model, contents, config })) {
+    for await (const part of await client.models.generateContentStream({
+      model,
+      contents,
+      config,
+    })) {
       calls.push(...read(part));
     }
     out.calls.push(...calls.map((c) => [c.id ?? null, c.name, c.args]));
     contents.push({ role: 'model', parts: calls.map((functionCall) => ({ functionCall })) });
     contents.push({
       role: 'user',
-      parts: calls.map(({ id, name }) => ({ functionResponse: { ...(id && { id }), name, response: { RESULT } } })),
+      parts: calls.map(({ id, name }) => ({
+        functionResponse: { ...(id && { id }), name, response: { RESULT } },
+      })),
     });
   }
 }
 
 async function cohere({ base, model, prompt, tools, json, retries, signal }, out) {
-  const client = new CohereClientV2({ token: KEY, ...(base && { environment: base, baseUrl: base }) });
+  const client = new CohereClientV2({
+    token: KEY,
+    ...(base && { environment: base, baseUrl: base }),
+  });
   const messages = [{ role: 'user', content: prompt }];
   const ask = { model, messages, ...(tools && { tools: FUNCTIONS }) };
   const options = { maxRetries: retries, abortSignal: signal };
@@ -186,7 +221,8 @@ async function mistral({ base, model, prompt, tools, json, retries, signal }, ou
     for await (const { data } of await client.chat.stream(ask, options)) {
       const [choice] = data.choices;
       const content = choice?.delta.content;
-      for (const part of Array.isArray(content) ? content : [{ text: content }]) sum(out, part.text);
+      for (const part of Array.isArray(content) ? content : [{ text: content }])
+        sum(out, part.text);
       if (signal.aborted) return;
       calls.push(...(choice?.delta.toolCalls ?? []));
       out.finish = choice?.finishReason ?? out.finish;
@@ -194,36 +230,49 @@ async function mistral({ base, model, prompt, tools, json, retries, signal }, ou
     }
     out.calls.push(...calls.map((c) => [c.id, c.function.name, JSON.parse(c.function.arguments)]));
     messages.push({ role: 'assistant', toolCalls: calls });
-    for (const { id, function: { name } } of calls) messages.push({ role: 'tool', toolCallId: id, name, content: RESULT });
+    for (const {
+      id,
+      function: { name },
+    } of calls)
+      messages.push({ role: 'tool', toolCallId: id, name, content: RESULT });
   }
 }
 
 // The AI SDK makes the second call itself.
-const vercel = (languageModel) => async ({ base, model, prompt, tools, json, retries, signal }, out) => {
-  const ask = {
-    model: languageModel(base, model), prompt, maxRetries: retries, abortSignal: signal, maxOutputTokens: 500,
-    stopWhen: (ai.isStepCount ?? ai.stepCountIs)(2),
+const vercel =
+  (languageModel) =>
+  async ({ base, model, prompt, tools, json, retries, signal }, out) => {
+    const ask = {
+      model: languageModel(base, model),
+      prompt,
+      maxRetries: retries,
+      abortSignal: signal,
+      maxOutputTokens: 500,
+      stopWhen: (ai.isStepCount ?? ai.stepCountIs)(2),
+    };
+    if (tools) {
+      const inputSchema = z.looseObject({});
+      ask.tools = Object.fromEntries(
+        TOOLS.map((name) => [name, ai.tool({ inputSchema, execute: () => RESULT })]),
+      );
+    }
+    if (json) {
+      const whole = await ai.generateText(ask);
+      sum(out, whole.text);
+      Object.assign(out, { finish: whole.finishReason, usage: whole.usage });
+      return;
+    }
+    const result = ai.streamText({ ...ask, onError: () => {} });
+    for await (const part of result.stream ?? result.fullStream) {
+      if (part.type === 'text-delta') sum(out, part.text);
+      // It makes ids up where the provider has none.
+      if (part.type === 'tool-call') out.calls.push([part.toolName, part.input]);
+      if (part.type === 'abort') out.events.push('abort');
+      if (part.type === 'finish-step')
+        Object.assign(out, { finish: part.finishReason, usage: part.usage });
+      if (part.type === 'error') throw part.error;
+    }
   };
-  if (tools) {
-    const inputSchema = z.looseObject({});
-    ask.tools = Object.fromEntries(TOOLS.map((name) => [name, ai.tool({ inputSchema, execute: () => RESULT })]));
-  }
-  if (json) {
-    const whole = await ai.generateText(ask);
-    sum(out, whole.text);
-    Object.assign(out, { finish: whole.finishReason, usage: whole.usage });
-    return;
-  }
-  const result = ai.streamText({ ...ask, onError: () => {} });
-  for await (const part of result.stream ?? result.fullStream) {
-    if (part.type === 'text-delta') sum(out, part.text);
-    // It makes ids up where the provider has none.
-    if (part.type === 'tool-call') out.calls.push([part.toolName, part.input]);
-    if (part.type === 'abort') out.events.push('abort');
-    if (part.type === 'finish-step') Object.assign(out, { finish: part.finishReason, usage: part.usage });
-    if (part.type === 'error') throw part.error;
-  }
-};
 
 globalThis.AI_SDK_LOG_WARNINGS = false;
 const at = (base, path) => ({ apiKey: KEY, baseURL: base && base + path });
@@ -278,10 +327,14 @@ async function outcome(base, { sdk, host, abort, ...call }) {
 
 process.on('unhandledRejection', (error) => process.send({ unhandled: told(error) }));
 process.once('message', async ({ base, calls }) => {
-  const queues = Map.groupBy ? Map.groupBy(calls, (c) => c.sdk) : calls.reduce(
-    (map, c) => map.set(c.sdk, [...(map.get(c.sdk) ?? []), c]), new Map());
-  await Promise.all([...queues.values()].map(async (queue) => {
-    for (const call of queue) process.send({ model: call.model, outcome: await outcome(base, call) });
-  }));
-  process.send({ done: true }, () => process.exit());  // kept connections would hold the process
+  const queues = Map.groupBy
+    ? Map.groupBy(calls, (c) => c.sdk)
+    : calls.reduce((map, c) => map.set(c.sdk, [...(map.get(c.sdk) ?? []), c]), new Map());
+  await Promise.all(
+    [...queues.values()].map(async (queue) => {
+      for (const call of queue)
+        process.send({ model: call.model, outcome: await outcome(base, call) });
+    }),
+  );
+  process.send({ done: true }, () => process.exit()); // kept connections would hold the process
 });

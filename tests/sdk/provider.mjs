@@ -38,7 +38,7 @@ const sized = (octets, size) =>
 
 function chunked(octets) {
   const parts = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const line = octets.indexOf('\r\n', at);
     if (line < 0) return null;
     const size = parseInt(octets.subarray(at, line).toString('latin1'), 16);
@@ -86,7 +86,9 @@ export class Provider extends EventEmitter {
   async listen(certificate) {
     const ports = {};
     for (const kind of ['clear', 'tls']) {
-      const server = net.createServer({ noDelay: true }, (raw) => this.#accept(raw, kind === 'tls' && certificate));
+      const server = net.createServer({ noDelay: true }, (raw) =>
+        this.#accept(raw, kind === 'tls' && certificate),
+      );
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
       this.#servers.push(server);
@@ -102,7 +104,11 @@ export class Provider extends EventEmitter {
 
   #accept(raw, certificate) {
     const plain = certificate
-      ? new tls.TLSSocket(pipe(raw), { isServer: true, secureContext: certificate, ALPNProtocols: ['http/1.1'] })
+      ? new tls.TLSSocket(pipe(raw), {
+          isServer: true,
+          secureContext: certificate,
+          ALPNProtocols: ['http/1.1'],
+        })
       : raw;
     const requests = new Requests();
     const connection = { raw, plain, current: null };
@@ -163,4 +169,5 @@ export class Provider extends EventEmitter {
     });
 }
 
-export const offers = (request, coding) => header(request.head, 'accept-encoding').split(/, */).includes(coding);
+export const offers = (request, coding) =>
+  header(request.head, 'accept-encoding').split(/, */).includes(coding);

@@ -12,6 +12,7 @@ import { CASES, SDKS } from './cases.mjs';
 import { Provider } from './provider.mjs';
 
 const SKIPPED = 77;
+const OLDEST_NODE = 20;
 const PATIENCE_MS = 240_000; // of a run through everything; only what hangs needs it
 const NPM_PATIENCE_MS = 240_000;
 const HERE = path.dirname(new URL(import.meta.url).pathname);
@@ -22,8 +23,15 @@ const skip = (why) => {
   process.exit(SKIPPED);
 };
 
-const clean = () => Object.fromEntries(Object.entries(process.env).filter(
-  ([key]) => !/^(LLMREC|NODE_|SSL_CERT|npm_)|_proxy$|(OPENAI|ANTHROPIC|GOOGLE|GEMINI|CO|COHERE|MISTRAL)_/i.test(key)));
+const clean = () =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([key]) =>
+        !/^(LLMREC|NODE_|SSL_CERT|npm_)|_proxy$|(OPENAI|ANTHROPIC|GOOGLE|GEMINI|CO|COHERE|MISTRAL)_/i.test(
+          key,
+        ),
+    ),
+  );
 
 // --- Set-up --------------------------------------------------------------------------------------
 
@@ -36,8 +44,19 @@ function install(set) {
     fs.rmSync(to, { recursive: true, force: true });
     fs.mkdirSync(to, { recursive: true });
     fs.writeFileSync(path.join(to, 'package.json'), wanted);
-    const npm = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts',
-      '--fetch-retries=1', '--loglevel=error'], { cwd: to, timeout: NPM_PATIENCE_MS, encoding: 'utf8' });
+    const npm = spawnSync(
+      'npm',
+      [
+        'install',
+        '--no-audit',
+        '--no-fund',
+        '--no-package-lock',
+        '--ignore-scripts',
+        '--fetch-retries=1',
+        '--loglevel=error',
+      ],
+      { cwd: to, timeout: NPM_PATIENCE_MS, encoding: 'utf8' },
+    );
     if (npm.status !== 0) return `npm install: ${npm.error?.message ?? npm.stderr.split('\n')[0]}`;
     fs.writeFileSync(done, wanted);
   }
@@ -48,15 +67,29 @@ function install(set) {
 }
 
 function certificate(to, hosts) {
-  const openssl = (...args) => execFileSync('openssl', args, { cwd: to, stdio: ['ignore', 'pipe', 'pipe'] });
+  const openssl = (...args) =>
+    execFileSync('openssl', args, { cwd: to, stdio: ['ignore', 'pipe', 'pipe'] });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   const names = ['localhost', ...hosts].map((h) => `DNS:${h}`).join(',');
   try {
     openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=Made up');
     openssl('req', ...key, '-keyout', 'leaf.key', '-out', 'leaf.csr', '-subj', '/CN=provider');
     fs.writeFileSync(path.join(to, 'leaf.ext'), `subjectAltName=${names}\n`);
-    openssl('x509', '-req', '-in', 'leaf.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile',
-      'leaf.ext', '-out', 'leaf.pem');
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      'leaf.csr',
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-extfile',
+      'leaf.ext',
+      '-out',
+      'leaf.pem',
+    );
   } catch (error) {
     skip(`openssl: ${String(error.stderr ?? error.message).split('\n')[0]}`);
   }
@@ -67,29 +100,61 @@ function certificate(to, hosts) {
 async function startRecorder(home, hosts, tlsPort) {
   const file = (name) => path.join(home, name);
   const log = fs.openSync(file('log'), 'w');
-  const flags = ['serve', '--listen', '127.0.0.1:0', '--store', file('store'), '--ready-file', file('ready'),
-    '--ca-bundle-out', file('bundle.pem'), '--upstream-ca', file('ca.pem')];
+  const flags = [
+    'serve',
+    '--listen',
+    '127.0.0.1:0',
+    '--store',
+    file('store'),
+    '--ready-file',
+    file('ready'),
+    '--ca-bundle-out',
+    file('bundle.pem'),
+    '--upstream-ca',
+    file('ca.pem'),
+  ];
   for (const host of hosts) {
-    flags.push('--connect-to', `${host}:443:127.0.0.1:${tlsPort}`, '--reverse', `127.0.0.1:0=https://${host}`);
+    flags.push(
+      '--connect-to',
+      `${host}:443:127.0.0.1:${tlsPort}`,
+      '--reverse',
+      `127.0.0.1:0=https://${host}`,
+    );
   }
   const child = spawn(llmrec, flags, { env: clean(), stdio: ['ignore', log, log] });
   let over = false;
-  const exited = once(child, 'exit').then(([status]) => { over = true; return status; });
+  const exited = once(child, 'exit').then(([status]) => {
+    over = true;
+    return status;
+  });
   while (!fs.existsSync(file('ready'))) {
     if (over) throw new Error(`llmrec serve did not start:\n${fs.readFileSync(file('log'))}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  const ready = fs.readFileSync(file('ready'), 'utf8').trim().split('\n').map((line) => line.split(' '));
-  const reverse = ready.filter(([door]) => door === 'reverse').map(([, address]) => `http://${address}`);
+  const ready = fs
+    .readFileSync(file('ready'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '));
+  const reverse = ready
+    .filter(([door]) => door === 'reverse')
+    .map(([, address]) => `http://${address}`);
   return {
     proxy: `http://${ready.find(([door]) => door === 'listen')[1]}`,
     bases: Object.fromEntries(hosts.map((host, i) => [host, reverse[i]])),
     async records() {
       child.kill('SIGTERM');
       const status = await exited;
-      if (status !== 0) throw new Error(`llmrec serve ended with ${status}:\n${fs.readFileSync(file('log'))}`);
-      return execFileSync(llmrec, ['export', '--unsettled', '--store', file('store')], { env: clean(), maxBuffer: 1 << 28 })
-        .toString().trim().split('\n').map((line) => JSON.parse(line));
+      if (status !== 0)
+        throw new Error(`llmrec serve ended with ${status}:\n${fs.readFileSync(file('log'))}`);
+      return execFileSync(llmrec, ['export', '--unsettled', '--store', file('store')], {
+        env: clean(),
+        maxBuffer: 1 << 28,
+      })
+        .toString()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
     },
   };
 }
@@ -101,12 +166,23 @@ async function startRecorder(home, hosts, tlsPort) {
 const PLAN = [];
 for (const [s, sdk] of Object.entries(SDKS)) {
   for (const [c, kase] of Object.entries(CASES)) {
-    if (kase.only?.(sdk) ?? true) PLAN.push({ id: `t${String(PLAN.length).padStart(4, '0')}`, sdkName: s, caseName: c, sdk, kase });
+    if (kase.only?.(sdk) ?? true)
+      PLAN.push({
+        id: `t${String(PLAN.length).padStart(4, '0')}`,
+        sdkName: s,
+        caseName: c,
+        sdk,
+        kase,
+      });
   }
 }
 
 function runSdks({ run, set, node, env, base }, provider) {
-  const child = fork(path.join(dir, set, 'client.mjs'), { execPath: node, env: { ...clean(), ...env }, stdio: 'inherit' });
+  const child = fork(path.join(dir, set, 'client.mjs'), {
+    execPath: node,
+    env: { ...clean(), ...env },
+    stdio: 'inherit',
+  });
   const outcomes = new Map();
   const unhandled = [];
   const limit = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
@@ -118,7 +194,12 @@ function runSdks({ run, set, node, env, base }, provider) {
   child.send({
     base,
     calls: PLAN.map(({ id, sdkName, sdk, caseName, kase }) => ({
-      sdk: sdkName, host: sdk.host, model: `${id}-${run}`, prompt: `${run}: ${sdkName}, ${caseName}`, retries: 0, ...kase.call,
+      sdk: sdkName,
+      host: sdk.host,
+      model: `${id}-${run}`,
+      prompt: `${run}: ${sdkName}, ${caseName}`,
+      retries: 0,
+      ...kase.call,
     })),
   });
   return once(child, 'exit').then(() => {
@@ -140,14 +221,24 @@ function differs(wanted, got) {
 
 function judgeRecords(wanted, records, sdk, mode) {
   const wrong = [];
-  if (records.length !== wanted.length) wrong.push(`${records.length} records, not ${wanted.length}`);
+  if (records.length !== wanted.length)
+    wrong.push(`${records.length} records, not ${wanted.length}`);
   records.slice(0, wanted.length).forEach((record, i) => {
-    const all = { provider: sdk.provider, host: sdk.host, dialect: sdk.dialect, mode, tap: 'complete', api_key_present: true,
-      ...wanted[i] };
+    const all = {
+      provider: sdk.provider,
+      host: sdk.host,
+      dialect: sdk.dialect,
+      mode,
+      tap: 'complete',
+      api_key_present: true,
+      ...wanted[i],
+    };
     if (all.retry_of) all.retry_of = records[i - 1]?.request_id;
     for (const [key, value] of Object.entries(all)) {
       if (differs(value, record[key])) {
-        wrong.push(`record ${i + 1}: ${key} is ${JSON.stringify(record[key])}, not ${JSON.stringify(value, (_, v) => (v instanceof RegExp ? String(v) : v))}`);
+        wrong.push(
+          `record ${i + 1}: ${key} is ${JSON.stringify(record[key])}, not ${JSON.stringify(value, (_, v) => (v instanceof RegExp ? String(v) : v))}`,
+        );
       }
     }
   });
@@ -156,9 +247,12 @@ function judgeRecords(wanted, records, sdk, mode) {
 
 // Requests as the provider got them, but for what has to be another: Host, our names for the calls,
 // and the ids that the AI SDK makes up for calls that have none.
-const requestsOf = (provider, model, run) => (provider.requests.get(model) ?? []).map(({ head, body }) =>
-  `${head.replace(/^host:.*$/im, 'Host')}\n\n${body}`.replaceAll(run, 'RUN')
-    .replace(/"id":"[A-Za-z0-9]{16}"/g, '"id":"made up"'));
+const requestsOf = (provider, model, run) =>
+  (provider.requests.get(model) ?? []).map(({ head, body }) =>
+    `${head.replace(/^host:.*$/im, 'Host')}\n\n${body}`
+      .replaceAll(run, 'RUN')
+      .replace(/"id":"[A-Za-z0-9]{16}"/g, '"id":"made up"'),
+  );
 
 function judge(step, past, through, provider, records) {
   const { id, sdk, kase } = step;
@@ -168,20 +262,36 @@ function judge(step, past, through, provider, records) {
   const wrong = [];
   if (!kase.outcome(outA, sdk)) wrong.push(`outcome past the recorder: ${JSON.stringify(outA)}`);
   if (!isDeepStrictEqual(outA, outB)) {
-    wrong.push(`outcome past it    ${JSON.stringify(outA)}`, `outcome through it ${JSON.stringify(outB)}`);
+    wrong.push(
+      `outcome past it    ${JSON.stringify(outA)}`,
+      `outcome through it ${JSON.stringify(outB)}`,
+    );
   }
-  const [askedA, askedB] = [requestsOf(provider, a, past.run), requestsOf(provider, b, through.run)];
+  const [askedA, askedB] = [
+    requestsOf(provider, a, past.run),
+    requestsOf(provider, b, through.run),
+  ];
   if (!isDeepStrictEqual(askedA, askedB)) {
-    wrong.push(`requests past it    ${JSON.stringify(askedA)}`, `requests through it ${JSON.stringify(askedB)}`);
+    wrong.push(
+      `requests past it    ${JSON.stringify(askedA)}`,
+      `requests through it ${JSON.stringify(askedB)}`,
+    );
   }
-  const own = records.filter((r) => r.model === b).sort((x, y) => (x.request_id < y.request_id ? -1 : 1));
+  const own = records
+    .filter((r) => r.model === b)
+    .sort((x, y) => (x.request_id < y.request_id ? -1 : 1));
   wrong.push(...judgeRecords(kase.records(sdk), own, sdk, through.mode));
   return wrong;
 }
 
 const shown = (out) => {
   if (!out) return 'nothing';
-  if (!out.error) return out.events.length > 0 ? 'told' : out.calls.length > 0 ? `${out.calls.length} calls` : 'text';
+  if (!out.error)
+    return out.events.length > 0
+      ? 'told'
+      : out.calls.length > 0
+        ? `${out.calls.length} calls`
+        : 'text';
   return [out.error.class, out.error.status].filter(Boolean).join(' ');
 };
 
@@ -194,6 +304,7 @@ function letterOf(model) {
 }
 
 async function main() {
+  if (parseInt(process.versions.node) < OLDEST_NODE) skip(`this is Node ${process.versions.node}`);
   const problem = install('node-20');
   if (problem) skip(problem);
   const hosts = [...new Set(Object.values(SDKS).map((sdk) => sdk.host))];
@@ -211,10 +322,18 @@ async function main() {
   const same = (url) => Object.fromEntries(hosts.map((host) => [host, url]));
 
   const old = { set: 'node-20', node: process.execPath };
-  const pairs = [[
-    { ...old, run: 'past-20', base: same(`http://127.0.0.1:${ports.clear}`) },
-    { ...old, run: 'thru-20', base: recorder.bases, mode: 'reverse', title: `base URL, Node ${process.versions.node}` },
-  ]];
+  const pairs = [
+    [
+      { ...old, run: 'past-20', base: same(`http://127.0.0.1:${ports.clear}`) },
+      {
+        ...old,
+        run: 'thru-20',
+        base: recorder.bases,
+        mode: 'reverse',
+        title: `base URL, Node ${process.versions.node}`,
+      },
+    ],
+  ];
   const arch = `node-${process.platform}-${process.arch}`;
   const no = install('newest');
   const node = path.join(dir, 'newest', 'node_modules', arch, 'bin', 'node');
@@ -224,9 +343,23 @@ async function main() {
     const version = execFileSync(node, ['--version']).toString().trim().slice(1);
     const own = { set: 'newest', node };
     pairs.push([
-      { ...own, run: 'past-26', base: same(`https://localhost:${ports.tls}`), env: { NODE_EXTRA_CA_CERTS: path.join(home, 'ca.pem') } },
-      { ...own, run: 'thru-26', mode: 'connect', title: `proxy, Node ${version}`,
-        env: { HTTPS_PROXY: recorder.proxy, NODE_USE_ENV_PROXY: '1', NODE_EXTRA_CA_CERTS: path.join(home, 'bundle.pem') } },
+      {
+        ...own,
+        run: 'past-26',
+        base: same(`https://localhost:${ports.tls}`),
+        env: { NODE_EXTRA_CA_CERTS: path.join(home, 'ca.pem') },
+      },
+      {
+        ...own,
+        run: 'thru-26',
+        mode: 'connect',
+        title: `proxy, Node ${version}`,
+        env: {
+          HTTPS_PROXY: recorder.proxy,
+          NODE_USE_ENV_PROXY: '1',
+          NODE_EXTRA_CA_CERTS: path.join(home, 'bundle.pem'),
+        },
+      },
     ]);
   }
   for (const pair of pairs) {
@@ -240,12 +373,16 @@ async function main() {
     console.log(`\n${through.title}`);
     if (!isDeepStrictEqual(past.unhandled, through.unhandled)) {
       failed += 1;
-      console.log(`  unhandled past it ${JSON.stringify(past.unhandled)}, through it ${JSON.stringify(through.unhandled)}`);
+      console.log(
+        `  unhandled past it ${JSON.stringify(past.unhandled)}, through it ${JSON.stringify(through.unhandled)}`,
+      );
     }
     for (const step of PLAN) {
       const wrong = judge(step, past, through, provider, records);
       const out = past.outcomes.get(`${step.id}-${past.run}`);
-      console.log(`  ${wrong.length > 0 ? 'FAIL' : 'ok  '} ${step.sdkName.padEnd(17)}${step.caseName.padEnd(20)}${shown(out)}`);
+      console.log(
+        `  ${wrong.length > 0 ? 'FAIL' : 'ok  '} ${step.sdkName.padEnd(17)}${step.caseName.padEnd(20)}${shown(out)}`,
+      );
       for (const line of wrong) console.log(`         ${line}`);
       failed += wrong.length > 0;
     }

@@ -298,6 +298,8 @@ TEST_CASE("answer: messages of an AWS event stream") {
   std::string broken = hi;
   broken[broken.size() - 6] ^= 1;
   check({"broken", hi + broken, "doc 2 'chunk'; lost event_stream_crc | stream", type});
+  check({"broken, inside a coding", gzipped(hi + broken + hi),
+         "doc 2 'chunk'; lost event_stream_crc | stream", type, "gzip"});
   check({"an error body is JSON", kError, "doc error server_error/x | answer", type, "", 400});
 }
 

@@ -96,6 +96,23 @@ TEST_CASE("request body: what cannot be read is lost, and says why") {
   CHECK(cut.model == "m");  // what was read stands
 }
 
+TEST_CASE("request body: of what turns out to be no JSON nothing is known, in any cut") {
+  const auto dialect = dialect_of("/v1/chat/completions");
+  for (const std::string octets : {"{\"stream\":true,\"model\":\"gpt\n\"", "{\"model\":\"gpt\\x\"}",
+                                   "{\"model\":\"m\",\"messages\":[{\"content\":\"abc\1\"}]}"}) {
+    for (std::size_t cut = 0; cut <= octets.size(); ++cut) {
+      RequestBody body;  // and it need not come to its end
+      body.begin(*dialect, "");
+      body.feed(octets.substr(0, cut));
+      body.feed(octets.substr(cut));
+      CHECK(body.asked().model.empty());
+      CHECK(!body.asked().stream);
+      CHECK(!body.asked().message_count);
+      CHECK(body.asked().text_chars == 0);
+    }
+  }
+}
+
 TEST_CASE("request body: nothing asked is nothing lost") {
   std::string lost;
   const dialect::Asked none = read("", "", lost);

@@ -102,8 +102,10 @@ class Rig final : public tap::TapHost {
 
   RecordId mint(Instant) override { return ids_.mint(1'780'000'000'000); }
   void on_finished(record::Record&& r) override { records.push_back(std::move(r)); }
+  void on_rejected(const RecordId&) override { ++rejected; }
 
   std::vector<record::Record> records;
+  int rejected = 0;
 
  private:
   RecordIdMint ids_{1};

@@ -57,6 +57,19 @@ TEST_CASE("tap: a whole stream is handed out with its last octet, and the connec
   CHECK(rig.records.size() == 1);
 }
 
+TEST_CASE("tap: a rejection is told at the head, once, and nothing else is") {
+  Rig rig;
+  rig.request(kAskStream).response("HTTP/1.1 103 Early Hints\r\n\r\n");
+  rig.response("HTTP/1.1 429 Too Many Requests\r\nContent-Length: 2\r\n\r");
+  CHECK(rig.rejected == 0);
+  rig.response("\n");
+  CHECK(rig.rejected == 1);
+  CHECK(rig.records.empty());
+  rig.response("{}").request(kAskStream).response(kStream);
+  CHECK(rig.records.size() == 2);
+  CHECK(rig.rejected == 1);
+}
+
 TEST_CASE("tap: octets one by one make the same record") {
   Rig whole;
   whole.request(kAskStream).response(kStream);
