@@ -1,4 +1,4 @@
-// Answers made of the exchanges of tests/fixtures: the octets that a provider sends, block by block.
+// Answers made of the exchanges of tests/fixtures: what a provider sends, block by block.
 import fs from 'node:fs';
 import path from 'node:path';
 import zlib from 'node:zlib';

@@ -23,14 +23,16 @@ const skip = (why) => {
   process.exit(SKIPPED);
 };
 
+// What may lead an SDK, Node, npm or llmrec elsewhere.
+const LEADS_AWAY = [
+  /^(LLMREC|NODE_|SSL_CERT|npm_)/i,
+  /_proxy$/i,
+  /^(OPENAI|ANTHROPIC|GOOGLE|GEMINI|CO|COHERE|MISTRAL)_/,
+];
+
 const clean = () =>
   Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([key]) =>
-        !/^(LLMREC|NODE_|SSL_CERT|npm_)|_proxy$|(OPENAI|ANTHROPIC|GOOGLE|GEMINI|CO|COHERE|MISTRAL)_/i.test(
-          key,
-        ),
-    ),
+    Object.entries(process.env).filter(([key]) => !LEADS_AWAY.some((pattern) => pattern.test(key))),
   );
 
 // --- Set-up --------------------------------------------------------------------------------------
@@ -53,6 +55,8 @@ function install(set) {
         '--no-package-lock',
         '--ignore-scripts',
         '--fetch-retries=1',
+        '--fetch-retry-mintimeout=1000',
+        '--fetch-retry-maxtimeout=1000',
         '--loglevel=error',
       ],
       { cwd: to, timeout: NPM_PATIENCE_MS, encoding: 'utf8' },
@@ -219,6 +223,8 @@ function differs(wanted, got) {
   return Object.keys({ ...wanted, ...got }).some((key) => differs(wanted[key], got[key]));
 }
 
+const written = (wanted) => JSON.stringify(wanted, (_, v) => (v instanceof RegExp ? `${v}` : v));
+
 function judgeRecords(wanted, records, sdk, mode) {
   const wrong = [];
   if (records.length !== wanted.length)
@@ -237,7 +243,7 @@ function judgeRecords(wanted, records, sdk, mode) {
     for (const [key, value] of Object.entries(all)) {
       if (differs(value, record[key])) {
         wrong.push(
-          `record ${i + 1}: ${key} is ${JSON.stringify(record[key])}, not ${JSON.stringify(value, (_, v) => (v instanceof RegExp ? String(v) : v))}`,
+          `record ${i + 1}: ${key} is ${JSON.stringify(record[key])}, not ${written(value)}`,
         );
       }
     }
@@ -374,15 +380,15 @@ async function main() {
     if (!isDeepStrictEqual(past.unhandled, through.unhandled)) {
       failed += 1;
       console.log(
-        `  unhandled past it ${JSON.stringify(past.unhandled)}, through it ${JSON.stringify(through.unhandled)}`,
+        `  unhandled past it    ${JSON.stringify(past.unhandled)}\n` +
+          `  unhandled through it ${JSON.stringify(through.unhandled)}`,
       );
     }
     for (const step of PLAN) {
       const wrong = judge(step, past, through, provider, records);
       const out = past.outcomes.get(`${step.id}-${past.run}`);
-      console.log(
-        `  ${wrong.length > 0 ? 'FAIL' : 'ok  '} ${step.sdkName.padEnd(17)}${step.caseName.padEnd(20)}${shown(out)}`,
-      );
+      const tried = step.sdkName.padEnd(17) + step.caseName.padEnd(20) + shown(out);
+      console.log(`  ${wrong.length > 0 ? 'FAIL' : 'ok  '} ${tried}`);
       for (const line of wrong) console.log(`         ${line}`);
       failed += wrong.length > 0;
     }
